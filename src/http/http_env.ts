@@ -1,0 +1,17 @@
+import type { Principal } from "../core/principal.ts";
+
+/** What middleware leaves on the Hono context for handlers. */
+export interface HttpEnv {
+  Variables: {
+    /** Unique per request; echoed as `X-Request-Id` and in problem documents. */
+    requestId: string;
+    /** The authenticated caller; set by `requireScope`. */
+    principal: Principal;
+    /** Extra members for the access log line of this request; low-cardinality, no secrets. */
+    logFields: Record<string, string | number | boolean>;
+  };
+  Bindings: {
+    /** The peer address as seen by `Deno.serve`, when served over a socket. */
+    remoteAddress?: string;
+  };
+}
