@@ -1,0 +1,199 @@
+/**
+ * What the delivery of variants and originals needs from the outside.
+ *
+ * @module
+ */
+import type { AssetState } from "../core/asset_state.ts";
+import type { ContentHash } from "../core/content_hash.ts";
+import type { VariantFit, VariantFormat } from "../core/variant_spec.ts";
+
+/**
+ * What the renderer has to make of a source. The result is upright (orientation applied) and
+ * carries the ICC profile and no other metadata. Sizes are those of the upright picture.
+ *
+ * - `cover`: exactly `width`×`height`; the scaled picture fills the box and what is over is cropped
+ *   so that the point `focus` lies as near to the middle as the edges allow.
+ * - `contain`: exactly `width`×`height`; the whole picture, centred, padded with transparency
+ *   (with white where the format has no alpha).
+ * - `inside`: the largest size within `width`×`height` that keeps the aspect ratio.
+ * - `width`, `height`: that edge exactly, the other by the aspect ratio; should the other come out
+ *   longer than `maxEdgePixels`, the whole is scaled down to fit it.
+ *
+ * All of them enlarge a picture that is too small. No edge comes out shorter than 1 pixel.
+ */
+export interface RenderSpec {
+  readonly fit: VariantFit;
+  /** Pixels; null exactly when `fit` is `height`. */
+  readonly width: number | null;
+  /** Pixels; null exactly when `fit` is `width`. */
+  readonly height: number | null;
+  /** Point of interest of the upright picture, 0 to 1 from the left and from the top. */
+  readonly focus: { readonly x: number; readonly y: number };
+  /** 10 to 100; formats without loss are always asked for 100. */
+  readonly quality: number;
+  readonly format: VariantFormat;
+  /** No edge of the result is longer than this. */
+  readonly maxEdgePixels: number;
+}
+
+/** A finished variant. */
+export interface RenderedImage {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly mediaType: string;
+  readonly width: number;
+  readonly height: number;
+  /** Milliseconds by stage (`queue`, `decode`, `resample`, `encode`, …), for `Server-Timing`. */
+  readonly stages: Readonly<Record<string, number>>;
+}
+
+/** Turns source bytes into a variant, off the main thread, within budgets of time and megapixels. */
+export interface ImageRenderer {
+  /**
+   * The caller must not use `source` afterwards: it may be transferred to another thread.
+   *
+   * @throws {AppError} `not_an_image`, `unsupported_image`, `image_undecodable`, `image_truncated`,
+   * `image_too_large`, `image_budget_exceeded`, `render_queue_full`, `render_timeout`; the abort
+   * reason when `signal` aborts.
+   */
+  render(
+    source: Uint8Array<ArrayBuffer>,
+    spec: RenderSpec,
+    options: { readonly signal: AbortSignal },
+  ): Promise<RenderedImage>;
+}
+
+/** The facts of a stored asset that delivery decides with. */
+export interface AssetRecord {
+  readonly hash: ContentHash;
+  readonly state: AssetState;
+  readonly sizeBytes: number;
+  /** As sniffed from the bytes; null until it is known. */
+  readonly mediaType: string | null;
+  /** Size of the upright picture; null for what is not an image. */
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly hasAlpha: boolean;
+  /** Point of interest, 0 to 1; null = the centre. */
+  readonly focus: { readonly x: number; readonly y: number } | null;
+  readonly visibility: "public" | "private";
+  /** Why the asset must not be served although it is READY (such as `size_mismatch`), or null. */
+  readonly flagged: string | null;
+  /** Set while an archived object is being restored. */
+  readonly restoreRequestedAt: Date | null;
+  /** The name under which it was uploaded; null when none was given or tenants differ in it. */
+  readonly fileName: string | null;
+}
+
+/** Looks assets up in the catalog. */
+export interface AssetLookup {
+  /**
+   * Finds the content with this hash by one query; null when the hash is unknown.
+   *
+   * @throws {AppError} `catalog_unavailable`.
+   */
+  find(hash: ContentHash): Promise<AssetRecord | null>;
+}
+
+/** Records that a READY asset's object was not there when it was wanted. */
+export interface MissingReporter {
+  /** Guarded READY → MISSING; harmless when another writer was first. */
+  reportMissing(hash: ContentHash): Promise<void>;
+}
+
+/** The bytes of an original, or of a part of one, as a stream. */
+export interface OriginalBody {
+  readonly body: ReadableStream<Uint8Array>;
+  /** Bytes that `body` will give: the object's size, or the range's. */
+  readonly lengthBytes: number;
+  /** Size of the whole object. */
+  readonly sizeBytes: number;
+}
+
+/** Reads originals from the object store. */
+export interface OriginalReader {
+  /**
+   * Opens the original, or the bytes `start` to `end` (inclusive) of it. Null when there is no such
+   * object.
+   *
+   * @throws {AppError} `asset_archived` (the object is in a class that cannot be read at once),
+   * `storage_unavailable`, `storage_error`, `storage_timeout`.
+   */
+  open(
+    hash: ContentHash,
+    options: {
+      readonly range?: { readonly start: number; readonly end: number };
+      readonly signal: AbortSignal;
+    },
+  ): Promise<OriginalBody | null>;
+}
+
+/** Names one variant of one asset in caches. */
+export interface VariantKey {
+  readonly hash: ContentHash;
+  /** Spec, and focal point where it matters: `640x480/80.webp`, `640x480/80.webp@250,500`. */
+  readonly variant: string;
+}
+
+/** What a cache keeps of a variant. */
+export interface CachedVariant {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly mediaType: string;
+  readonly width: number;
+  readonly height: number;
+}
+
+/**
+ * A cache shared by instances. It never throws and never keeps a caller waiting for longer than its
+ * own time limit: a cache that fails looks like an empty one.
+ */
+export interface VariantCache {
+  /** The entry, checked for length and digest; null when there is none that is whole. */
+  get(key: VariantKey): Promise<CachedVariant | null>;
+  /** Keeps a variant; false when it could not, or when the entry is over the size limit. */
+  put(key: VariantKey, variant: CachedVariant): Promise<boolean>;
+  /** Removes every variant of an asset, of every renderer version. Throws when it could not. */
+  purge(hash: ContentHash): Promise<number>;
+}
+
+/** The right to render one variant, for a while. */
+export interface HeldLease {
+  /** Grows with every holder of the same key. */
+  readonly token: bigint;
+  /** Prolongs the lease; false when it was lost to another holder. */
+  renew(): Promise<boolean>;
+  /** Gives the lease up and wakes those who wait. Never throws. */
+  release(): Promise<void>;
+}
+
+/** Chooses one renderer among all instances. */
+export interface RenderLease {
+  /**
+   * Takes the lease; null while another instance holds it. A failing lease service gives a lease
+   * that protects nothing: rendering twice is better than not at all.
+   */
+  acquire(key: VariantKey): Promise<HeldLease | null>;
+  /** Resolves when the holder has gone or `timeoutMs` has passed, whichever is first. */
+  waitForRelease(
+    key: VariantKey,
+    options: { readonly timeoutMs: number; readonly signal: AbortSignal },
+  ): Promise<void>;
+}
+
+/** Counts deliveries; implementations batch, and never throw. */
+export interface AccessRecorder {
+  record(access: {
+    readonly hash: ContentHash;
+    /** The variant's spelling; null for the original. */
+    readonly variant: string | null;
+    readonly tier: "MEMORY" | "KV" | "MISS" | "ORIGIN" | "NOT_MODIFIED";
+    readonly bytes: number;
+  }): void;
+}
+
+/** Tells every instance to forget what it holds of an asset. */
+export interface PurgeBus {
+  /** @throws when the message could not be handed over. */
+  publish(hash: ContentHash): Promise<void>;
+  /** Calls `listener` for messages of every instance, this one included, until disposed. */
+  subscribe(listener: (hash: ContentHash) => void): AsyncDisposable;
+}
