@@ -92,6 +92,8 @@ export interface AppErrorOptions {
   retryAfterSeconds?: number;
   /** Extra members of the problem document (RFC 9457 section 3.2). Public. */
   extensions?: Record<string, unknown>;
+  /** Headers that the answer must carry, such as `Allow` with 405. Lower-case names. */
+  responseHeaders?: Record<string, string>;
 }
 
 /** A failure with a stable code and a sentence that is safe to show to a client. */
@@ -101,6 +103,7 @@ export class AppError extends Error {
   readonly kind: ErrorKind;
   readonly retryAfterSeconds: number | undefined;
   readonly extensions: Record<string, unknown> | undefined;
+  readonly responseHeaders: Record<string, string> | undefined;
 
   /**
    * @param code Stable code; fixes the kind and so the HTTP status.
@@ -112,6 +115,7 @@ export class AppError extends Error {
     this.kind = ERROR_CODES[code];
     this.retryAfterSeconds = options.retryAfterSeconds;
     this.extensions = options.extensions;
+    this.responseHeaders = options.responseHeaders;
   }
 }
 

@@ -59,8 +59,6 @@ export function toAppError(error: unknown): AppError {
 export interface ProblemContext {
   /** The request id, echoed as `instance` so that a report can be matched with the log. */
   readonly requestId: string;
-  /** `Cache-Control` of the answer; `no-store` by default. Never immutable. */
-  readonly cacheControl?: string;
   /** `HEAD` requests get the headers only. */
   readonly method?: string;
 }
@@ -68,16 +66,17 @@ export interface ProblemContext {
 /**
  * Builds the `application/problem+json` answer to a failure (RFC 9457).
  *
- * Shows the public sentence and the stable code only: causes and stacks stay in the log.
+ * `Cache-Control` is `no-store` unless the error's `responseHeaders` say otherwise. Shows the public sentence and the stable code only: causes and stacks stay in the log.
  */
 export function buildProblemResponse(error: AppError, context: ProblemContext): Response {
   const [status, title] = STATUS[error.kind];
   const headers = new Headers({
     "content-type": "application/problem+json",
-    "cache-control": context.cacheControl ?? "no-store",
+    "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "access-control-allow-origin": "*",
   });
+  for (const [name, value] of Object.entries(error.responseHeaders ?? {})) headers.set(name, value);
   const retryAfter = error.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS[error.kind];
   if (retryAfter !== undefined) headers.set("retry-after", String(Math.ceil(retryAfter)));
   // RFC 9110 section 11.6.1: a 401 must say how to authenticate; 403 for a missing scope may.

@@ -1,0 +1,55 @@
+/**
+ * Assembles the HTTP application from route groups.
+ *
+ * @module
+ */
+import { Hono } from "hono";
+import { AppError } from "../errors.ts";
+import { describeError, type Logger } from "../telemetry/logger.ts";
+import type { HttpEnv } from "./http_env.ts";
+import { requestContext, type RequestContextOptions } from "./middleware/request_context.ts";
+import { buildProblemResponse, isReported, toAppError } from "./problem.ts";
+
+/** What the HTTP application is made of. */
+export interface HttpAppOptions extends RequestContextOptions {
+  /** Route groups, each mounted at the root, in order of precedence. */
+  readonly routes: readonly Hono<HttpEnv>[];
+  readonly logger: Logger;
+  /** Called once for every problem answered, with its kind, for metrics. */
+  readonly onProblem?: (error: AppError) => void;
+}
+
+/** Builds the application. Serve it with `app.fetch`, test it with `app.request`. */
+export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
+  const app = new Hono<HttpEnv>();
+  app.use(requestContext(options));
+  for (const group of options.routes) app.route("/", group);
+  app.notFound((c) => {
+    const error = new AppError("route_not_found", "There is nothing at this path");
+    c.set("logFields", { ...c.get("logFields"), code: error.code });
+    return buildProblemResponse(error, {
+      requestId: c.get("requestId"),
+      method: c.req.method,
+    });
+  });
+  app.onError((thrown, c) => {
+    const error = toAppError(thrown);
+    c.set("logFields", { ...c.get("logFields"), code: error.code });
+    options.onProblem?.(error);
+    if (isReported(error.kind)) logFailure(options.logger, error, c.get("requestId"));
+    return buildProblemResponse(error, {
+      requestId: c.get("requestId"),
+      method: c.req.method,
+    });
+  });
+  return app;
+}
+
+function logFailure(logger: Logger, error: AppError, requestId: string): void {
+  logger.log("error", "request failed", {
+    requestId,
+    kind: error.kind,
+    code: error.code,
+    error: describeError(error.cause ?? error),
+  });
+}
