@@ -281,7 +281,7 @@ export interface ObjectPresigner {
 
 /** Moves objects between storage classes. */
 export interface ObjectTiering {
-  /** Changes the class in place. False when there is no such object. Resets `lastModifiedAt`. */
+  /** Changes the class in place. False when there is no such object. May reset `lastModifiedAt`. */
   setStorageClass(key: string, to: StorageClass, options?: CallOptions): Promise<boolean>;
   /**
    * Asks for a readable copy of an archived object for `days`; calling again is harmless. An object
