@@ -1,0 +1,69 @@
+/**
+ * How much memory a render will take: an upper estimate for admission, made from the header alone.
+ *
+ * The figures are bytes per pixel of each part of the pipeline, from what the code allocates, with
+ * the vendor decoders' own buffers on top. `bench/` checks them against the resident size.
+ *
+ * @module
+ */
+
+import type { ImageFacts } from "../core/image_facts.ts";
+import type { Size } from "./geometry.ts";
+import type { OutputFormat } from "./render_spec.ts";
+
+/** The parts of a render that cost memory. */
+export interface EstimateInput {
+  readonly facts: Pick<ImageFacts, "format" | "width" | "height" | "progressive" | "bitDepth">;
+  readonly decode: { readonly scale: number; readonly raster: Size };
+  readonly target: Size;
+  readonly canvas: Size;
+  readonly format: OutputFormat;
+  readonly sourceBytes: number;
+}
+
+/** Rows of a strip and of the filter's ring, packed (8 bytes a pixel) with planes besides. */
+const STRIP_ROWS = 48;
+const STRIP_PIXEL_BYTES = 12;
+/** Code, tables and small objects. */
+const FIXED_BYTES = 4 * 2 ** 20;
+
+/** Whole-frame vendor decoders: RGBA out, their own planes and a copy in their heap. */
+const WHOLE_FRAME_BYTES: Readonly<Record<string, number>> = {
+  webp: 12,
+  gif: 10,
+  bmp: 9,
+  tiff: 17,
+  svg: 10,
+  avif: 20,
+  heic: 16,
+};
+
+const ENCODER_PIXEL_BYTES: Readonly<Record<OutputFormat, number>> = {
+  webp: 16,
+  jpg: 8,
+  png: 10,
+  avif: 40,
+};
+
+/** Estimates the bytes one render takes at its peak. */
+export function estimateRenderBytes(input: EstimateInput): number {
+  const { target, canvas, sourceBytes } = input;
+  const output = target.width * target.height * 8 +
+    canvas.width * canvas.height * (4 + ENCODER_PIXEL_BYTES[input.format]);
+  const strip = Math.max(input.decode.raster.width, target.width) * STRIP_ROWS * STRIP_PIXEL_BYTES;
+  return Math.ceil(FIXED_BYTES + sourceBytes + output + strip + decoderBytes(input));
+}
+
+function decoderBytes({ facts, decode, sourceBytes }: EstimateInput): number {
+  const pixels = facts.width * facts.height;
+  if (facts.format === "jpeg") {
+    // The unstuffed copy of the entropy data; progressive keeps three planes of 16-bit coefficients.
+    const coefficients = facts.progressive ? pixels * 6 / (decode.scale * decode.scale) : 0;
+    return sourceBytes * 1.25 + coefficients + (facts.progressive ? pixels / 4 : 0);
+  }
+  if (facts.format === "png") {
+    return facts.progressive ? pixels * 8 : facts.width * 8 * 8;
+  }
+  const drawn = facts.format === "svg" ? decode.raster.width * decode.raster.height : pixels;
+  return drawn * WHOLE_FRAME_BYTES[facts.format];
+}

@@ -1,0 +1,199 @@
+/**
+ * A render as a list of steps: plan → decode and resample → orient → compose → encode → profile.
+ *
+ * Decoding and resampling are one step: rows flow from the decoder into the filter as they come.
+ * The header has been probed and checked against the budgets before ({@linkcode RenderRequest.facts}):
+ * that one parser decides the size, and a decoder that disagrees with it fails closed.
+ *
+ * @module
+ */
+
+import type { ImageFacts, ImageFormat } from "../core/image_facts.ts";
+import { AppError } from "../errors.ts";
+import { createBoxShrink } from "./box_shrink.ts";
+import { orientImage } from "./orient.ts";
+import { buildRenderPlan, type DecodePlan, type DecodeScale, keepsAlpha } from "./render_plan.ts";
+import type { RenderPlan } from "./render_plan.ts";
+import { OUTPUT_MEDIA_TYPES, type OutputFormat, type RenderSpec } from "./render_spec.ts";
+import { createResampler } from "./resample.ts";
+import { flattenOnWhite, padToCanvas, type RgbaImage } from "./rgba_image.ts";
+import type { RasterInfo, StripSink } from "./strip.ts";
+
+/** Turns a file into strips of rows, in stored orientation. */
+export interface ImageDecoder {
+  /** The formats it reads. */
+  readonly formats: readonly ImageFormat[];
+  /** The scales it offers, 1 among them. */
+  readonly scales: readonly DecodeScale[];
+  /**
+   * Decodes at `plan.scale` into a raster of `plan.raster`, top to bottom, until the sink needs no
+   * more. Pixels outside `plan.region` may hold anything.
+   *
+   * @throws {AppError} `image_undecodable`, `image_truncated`, `unsupported_image`.
+   */
+  decode(
+    bytes: Uint8Array,
+    facts: ImageFacts,
+    job: { readonly plan: DecodePlan; readonly sink: StripSink },
+  ): Promise<void> | void;
+}
+
+/** Turns pixels into a file without any metadata. */
+export interface ImageEncoder {
+  readonly format: OutputFormat;
+  /** @param options.quality 10–100; formats without loss ignore it. */
+  encode(
+    image: RgbaImage,
+    options: { readonly quality: number },
+  ): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>;
+}
+
+/** Takes ICC profiles out of sources and puts them into variants. */
+export interface ProfileCarrier {
+  /** The RGB profile of the source, or null when it has none that fits RGB output. */
+  extract(source: Uint8Array, facts: ImageFacts): Promise<Uint8Array | null> | Uint8Array | null;
+  embed(
+    variant: Uint8Array<ArrayBuffer>,
+    profile: Uint8Array,
+    picture: { format: OutputFormat; width: number; height: number; alpha: boolean },
+  ): Uint8Array<ArrayBuffer>;
+}
+
+/** What a pipeline is made of. Lookups may load a codec on first use. */
+export interface PipelineParts {
+  findDecoder(facts: ImageFacts): Promise<ImageDecoder> | ImageDecoder;
+  findEncoder(format: OutputFormat): Promise<ImageEncoder> | ImageEncoder;
+  readonly profiles: ProfileCarrier | null;
+}
+
+/** One render. */
+export interface RenderRequest {
+  readonly source: Uint8Array;
+  /** What the header probe says of `source`; budgets have been checked on it. */
+  readonly facts: ImageFacts;
+  readonly spec: RenderSpec;
+  /** Most bytes the plan may estimate. */
+  readonly memoryBudgetBytes: number;
+  /** Checked between steps. */
+  readonly signal?: AbortSignal | undefined;
+}
+
+/** A finished variant. */
+export interface RenderedImage {
+  readonly bytes: Uint8Array<ArrayBuffer>;
+  readonly mediaType: string;
+  readonly width: number;
+  readonly height: number;
+  /** Milliseconds spent in each stage. */
+  readonly stages: Readonly<Record<string, number>>;
+}
+
+/**
+ * Renders one variant.
+ *
+ * @throws {AppError} `image_budget_exceeded`, `image_undecodable`, `image_truncated`,
+ * `unsupported_image`; and the signal's reason once it is aborted.
+ */
+export async function renderImage(
+  request: RenderRequest,
+  parts: PipelineParts,
+): Promise<RenderedImage> {
+  const { source, facts, spec } = request;
+  const clock = new StageClock(request.signal);
+  const decoder = await parts.findDecoder(facts);
+  const encoder = await parts.findEncoder(spec.format);
+  clock.mark("load");
+  const plan = buildRenderPlan(facts, spec, {
+    sourceBytes: source.length,
+    scales: decoder.scales,
+  });
+  checkMemory(plan, request.memoryBudgetBytes);
+  const profile = await parts.profiles?.extract(source, facts) ?? null;
+  clock.mark("plan");
+  const stored = await decodeAndResample(request, plan, decoder);
+  clock.mark("decode");
+  const image = compose(orientImage(stored, plan.orientation), plan, spec.format);
+  clock.mark("compose");
+  const encoded = await encoder.encode(image, { quality: spec.quality });
+  clock.mark("encode");
+  const { width, height } = image;
+  const bytes = profile === null || parts.profiles === null
+    ? encoded
+    : parts.profiles.embed(encoded, profile, {
+      format: spec.format,
+      width,
+      height,
+      alpha: !image.opaque,
+    });
+  clock.mark("profile");
+  return { bytes, mediaType: OUTPUT_MEDIA_TYPES[spec.format], width, height, stages: clock.stages };
+}
+
+function checkMemory(plan: RenderPlan, budgetBytes: number): void {
+  if (plan.estimatedBytes <= budgetBytes) return;
+  throw new AppError(
+    "image_budget_exceeded",
+    `Rendering this image would take about ${Math.ceil(plan.estimatedBytes / 1e6)} MB; ` +
+      `the limit is ${Math.floor(budgetBytes / 1e6)} MB`,
+  );
+}
+
+async function decodeAndResample(
+  { source, facts }: RenderRequest,
+  plan: RenderPlan,
+  decoder: ImageDecoder,
+): Promise<RgbaImage> {
+  const resampler = createResampler(plan);
+  const shrinking = plan.boxFactors.toReversed()
+    .reduce<StripSink>((next, factor) => createBoxShrink(factor, next), resampler);
+  const sink = checkRaster(plan.decode, shrinking);
+  await decoder.decode(source, facts, { plan: plan.decode, sink });
+  const image = resampler.result();
+  if (image === null) {
+    throw new AppError("image_truncated", "The image ends before its last row");
+  }
+  return image;
+}
+
+/** Lets only a raster of the planned size through, row after row. */
+function checkRaster({ raster }: DecodePlan, next: StripSink): StripSink {
+  let rows = 0;
+  return {
+    begin(info: RasterInfo) {
+      if (info.width !== raster.width || info.height !== raster.height) {
+        throw new AppError("image_undecodable", "The image's size differs from its header's");
+      }
+      next.begin(info);
+    },
+    write(strip) {
+      if (strip.y !== rows || strip.y + strip.rows > raster.height) {
+        throw new AppError("image_undecodable", "The image's rows do not match its header");
+      }
+      rows += strip.rows;
+      return next.write(strip);
+    },
+  };
+}
+
+function compose(upright: RgbaImage, plan: RenderPlan, format: OutputFormat): RgbaImage {
+  const padded = padToCanvas(upright, plan.canvas);
+  return keepsAlpha(format) ? padded : flattenOnWhite(padded);
+}
+
+/** Times the stages, and gives up between them when asked to. */
+class StageClock {
+  readonly stages: Record<string, number> = {};
+  readonly #signal: AbortSignal | undefined;
+  #last = performance.now();
+
+  constructor(signal: AbortSignal | undefined) {
+    this.#signal = signal;
+  }
+
+  mark(stage: string): void {
+    this.#signal?.throwIfAborted();
+    const now = performance.now();
+    this.stages[stage] = now - this.#last;
+    this.#last = now;
+  }
+}

@@ -1,0 +1,218 @@
+/**
+ * The plan of a render: everything that can be decided from a header and a spec, before any pixel.
+ *
+ * @module
+ */
+
+import type { ImageFacts } from "../core/image_facts.ts";
+import { AppError } from "../errors.ts";
+import { type FilterName, tapsReach } from "./filter_taps.ts";
+import { orientSize, placeSource, type Rect, type Size, toStoredRect } from "./geometry.ts";
+import { estimateRenderBytes } from "./memory_estimate.ts";
+import type { OutputFormat, RenderSpec } from "./render_spec.ts";
+
+/** The facts that a plan is made from. */
+export type PlannedFacts = Pick<
+  ImageFacts,
+  "format" | "width" | "height" | "orientation" | "hasAlpha" | "progressive" | "bitDepth"
+>;
+
+/** By how much a decoder shrinks while decoding: each side is divided, rounding up. */
+export type DecodeScale = 1 | 2 | 4 | 8;
+
+/** What a decoder is asked for. */
+export interface DecodePlan {
+  readonly scale: DecodeScale;
+  /** The size of the raster it must deliver. Vector images are drawn at this size. */
+  readonly raster: Size;
+  /** Whole pixels of the raster that will be read; the others may hold anything. */
+  readonly region: Rect;
+}
+
+/** One render, decided. Crop and target are in stored orientation: pixels are turned last. */
+export interface RenderPlan {
+  readonly decode: DecodePlan;
+  /** Whole factors by which the raster is averaged down before the filter, in order. */
+  readonly boxFactors: readonly number[];
+  /** The part that is shown, in pixels of the averaged raster. */
+  readonly crop: Rect;
+  readonly target: Size;
+  readonly filter: FilterName;
+  readonly orientation: PlannedFacts["orientation"];
+  /** Size of the finished picture, upright; larger than the turned target only for `contain`. */
+  readonly canvas: Size;
+  /** An upper estimate of the memory the render takes beyond the process itself. */
+  readonly estimatedBytes: number;
+  /** Stored pixels of the source, in millions. */
+  readonly megapixels: number;
+}
+
+/** Longest side that every output format can hold (VP8 has 14-bit sizes, RFC 6386 section 9.1). */
+export const MAX_OUTPUT_SIDE_PIXELS = 16_383;
+/** Most pixels of one variant: 4096 squared. */
+export const MAX_OUTPUT_PIXELS = 16_777_216;
+
+/**
+ * The smallest factor that is left to the filter after averaging. libvips leaves 2 as well: what an
+ * average of whole pixels blurs then lies beyond the filter's reach.
+ */
+const LEAST_FILTER_RATIO = 2;
+/** Sums of 22 × 22 samples of 8 bits are the largest square that fits a 17-bit lane. */
+const MAX_BOX_FACTOR = 22;
+
+/** What decides a plan besides facts and spec. */
+export interface PlanOptions {
+  /** Length of the source file. */
+  readonly sourceBytes: number;
+  /** The scales that the decoder of this format offers. */
+  readonly scales: readonly DecodeScale[];
+}
+
+/**
+ * Plans one render.
+ *
+ * @throws {AppError} `image_budget_exceeded` when the variant would be larger than any allowed.
+ */
+export function buildRenderPlan(
+  facts: PlannedFacts,
+  spec: RenderSpec,
+  options: PlanOptions,
+): RenderPlan {
+  const { orientation } = facts;
+  const upright = orientSize(facts, orientation);
+  const placement = placeSource(upright, spec);
+  checkOutput(placement.canvas);
+  const target = orientSize(placement.target, orientation);
+  const stored = toStoredRect(placement.crop, upright, orientation);
+  const { scale, raster, crop } = facts.format === "svg"
+    ? drawAtTarget(facts, stored, target)
+    : chooseScale(facts, stored, { target, scales: options.scales });
+  const boxFactors = chooseBoxFactors(
+    Math.min(crop.width / target.width, crop.height / target.height),
+  );
+  const boxed = boxFactors.reduce((product, factor) => product * factor, 1);
+  const filter = "lanczos3";
+  const boxCrop = divideRect(crop, boxed);
+  const decode = {
+    scale,
+    raster,
+    region: findRegion(raster, boxCrop, { target, filter, boxed }),
+  };
+  const plan = {
+    decode,
+    boxFactors,
+    crop: boxCrop,
+    target,
+    filter,
+    orientation,
+    canvas: placement.canvas,
+    megapixels: facts.width * facts.height / 1e6,
+  } as const;
+  return {
+    ...plan,
+    estimatedBytes: estimateRenderBytes({
+      facts,
+      decode,
+      target,
+      canvas: placement.canvas,
+      format: spec.format,
+      sourceBytes: options.sourceBytes,
+    }),
+  };
+}
+
+function checkOutput({ width, height }: Size): void {
+  if (
+    width > MAX_OUTPUT_SIDE_PIXELS || height > MAX_OUTPUT_SIDE_PIXELS ||
+    width * height > MAX_OUTPUT_PIXELS
+  ) {
+    throw new AppError(
+      "image_budget_exceeded",
+      `The picture's shape would make a variant of ${width}×${height} pixels`,
+    );
+  }
+}
+
+interface Decoded {
+  readonly scale: DecodeScale;
+  readonly raster: Size;
+  /** The shown part, in raster pixels. */
+  readonly crop: Rect;
+}
+
+/** The coarsest scale that still has a pixel for every pixel of the target. */
+function chooseScale(
+  facts: Size,
+  stored: Rect,
+  options: { target: Size; scales: readonly DecodeScale[] },
+): Decoded {
+  const { target } = options;
+  const ratio = Math.min(stored.width / target.width, stored.height / target.height);
+  let scale: DecodeScale = 1;
+  for (const candidate of options.scales) {
+    if (candidate > scale && candidate <= ratio) scale = candidate;
+  }
+  const raster = { width: Math.ceil(facts.width / scale), height: Math.ceil(facts.height / scale) };
+  return { scale, raster, crop: divideRect(stored, scale) };
+}
+
+/** Vector images have no pixels yet: they are drawn at the size that needs no resampling. */
+function drawAtTarget(facts: Size, stored: Rect, target: Size): Decoded {
+  const across = target.width / stored.width;
+  const down = target.height / stored.height;
+  const raster = {
+    width: Math.max(target.width, Math.round(facts.width * across)),
+    height: Math.max(target.height, Math.round(facts.height * down)),
+  };
+  checkOutput(raster);
+  const x = Math.min(raster.width - target.width, Math.round(stored.x * across));
+  const y = Math.min(raster.height - target.height, Math.round(stored.y * down));
+  return { scale: 1, raster, crop: { x, y, ...target } };
+}
+
+function chooseBoxFactors(ratio: number): number[] {
+  const factors: number[] = [];
+  for (let rest = ratio; rest >= 2 * LEAST_FILTER_RATIO;) {
+    const factor = Math.min(MAX_BOX_FACTOR, Math.floor(rest / LEAST_FILTER_RATIO));
+    factors.push(factor);
+    rest /= factor;
+  }
+  return factors;
+}
+
+function divideRect(rect: Rect, by: number): Rect {
+  return { x: rect.x / by, y: rect.y / by, width: rect.width / by, height: rect.height / by };
+}
+
+function findRegion(
+  raster: Size,
+  crop: Rect,
+  options: { target: Size; filter: FilterName; boxed: number },
+): Rect {
+  const { target, filter, boxed } = options;
+  const across = tapsReach({
+    sourceLength: Math.ceil(raster.width / boxed),
+    start: crop.x,
+    length: crop.width,
+    targetLength: target.width,
+  }, filter);
+  const down = tapsReach({
+    sourceLength: Math.ceil(raster.height / boxed),
+    start: crop.y,
+    length: crop.height,
+    targetLength: target.height,
+  }, filter);
+  const x = across.first * boxed;
+  const y = down.first * boxed;
+  return {
+    x,
+    y,
+    width: Math.min(raster.width, across.end * boxed) - x,
+    height: Math.min(raster.height, down.end * boxed) - y,
+  };
+}
+
+/** Whether a format can hold transparency. */
+export function keepsAlpha(format: OutputFormat): boolean {
+  return format !== "jpg";
+}

@@ -1,0 +1,91 @@
+/**
+ * From biased packed sums to RGBA bytes: the end of the resampler.
+ *
+ * Colour conversion happens here, on output pixels only, because a linear filter commutes with the
+ * linear YCbCr matrix.
+ *
+ * @module
+ */
+
+import { CLAMPED } from "./packed_lanes.ts";
+import type { SumRow } from "./resample_rows.ts";
+import type { LaneSpace } from "./strip.ts";
+
+/** Writes one opaque row of `width` pixels into `out` (bytes R, G, B, A) from index `at`. */
+export function writeColors(
+  space: LaneSpace,
+  row: SumRow,
+  target: { readonly out: Uint32Array; readonly at: number; readonly width: number },
+): void {
+  const { out, at, width } = target;
+  if (space === "ycc") writeYcc(row.halves, out, { at, width });
+  else if (space === "rgb") writeRgb(row.halves, out, { at, width });
+  else writeGray(row.halves, out, { at, width });
+}
+
+interface Span {
+  readonly at: number;
+  readonly width: number;
+}
+
+function writeRgb(halves: Int32Array, out: Uint32Array, { at, width }: Span): void {
+  for (let x = 0; x < width; x++) {
+    const low = halves[2 * x];
+    const high = halves[2 * x + 1];
+    out[at + x] = 0xff000000 | (CLAMPED[(high >>> 9) & 1023] << 16) |
+      (CLAMPED[(low >>> 24) | ((high & 3) << 8)] << 8) | CLAMPED[(low >>> 7) & 1023];
+  }
+}
+
+function writeGray(halves: Int32Array, out: Uint32Array, { at, width }: Span): void {
+  for (let x = 0; x < width; x++) {
+    out[at + x] = 0xff000000 | (CLAMPED[(halves[2 * x] >>> 7) & 1023] * 0x010101);
+  }
+}
+
+// JFIF 1.02 (ITU-T T.871 section 7): full-range BT.601. Offsets of 256 index the clamp table.
+const CR_TO_RED = new Int32Array(256);
+const CB_TO_BLUE = new Int32Array(256);
+const CR_TO_GREEN = new Int32Array(256);
+const CB_TO_GREEN = new Int32Array(256);
+for (let i = 0; i < 256; i++) {
+  CR_TO_RED[i] = Math.round(1.402 * (i - 128)) + 256;
+  CB_TO_BLUE[i] = Math.round(1.772 * (i - 128)) + 256;
+  CR_TO_GREEN[i] = Math.round(-0.714136 * 65536 * (i - 128));
+  CB_TO_GREEN[i] = Math.round(-0.344136 * 65536 * (i - 128)) + 32768 + (256 << 16);
+}
+
+function writeYcc(halves: Int32Array, out: Uint32Array, { at, width }: Span): void {
+  for (let x = 0; x < width; x++) {
+    const low = halves[2 * x];
+    const high = halves[2 * x + 1];
+    const luma = CLAMPED[(low >>> 7) & 1023];
+    const cb = CLAMPED[(low >>> 24) | ((high & 3) << 8)];
+    const cr = CLAMPED[(high >>> 9) & 1023];
+    out[at + x] = 0xff000000 | (CLAMPED[luma + CB_TO_BLUE[cb]] << 16) |
+      (CLAMPED[luma + ((CB_TO_GREEN[cb] + CR_TO_GREEN[cr]) >> 16)] << 8) |
+      CLAMPED[luma + CR_TO_RED[cr]];
+  }
+}
+
+/** Divides a row of premultiplied RGBA by the alpha in `alphaRow`, and stores that alpha. */
+export function applyAlpha(
+  alphaRow: SumRow,
+  target: { readonly bytes: Uint8Array; readonly at: number; readonly width: number },
+): void {
+  const { bytes, width } = target;
+  let p = target.at * 4;
+  for (let x = 0; x < width; x++, p += 4) {
+    const alpha = CLAMPED[(alphaRow.halves[2 * x] >>> 7) & 1023];
+    bytes[p + 3] = alpha;
+    if (alpha === 255) continue;
+    if (alpha === 0) {
+      bytes[p] = bytes[p + 1] = bytes[p + 2] = 0;
+      continue;
+    }
+    const scale = 255 / alpha;
+    bytes[p] = Math.min(255, bytes[p] * scale + 0.5);
+    bytes[p + 1] = Math.min(255, bytes[p + 1] * scale + 0.5);
+    bytes[p + 2] = Math.min(255, bytes[p + 2] * scale + 0.5);
+  }
+}
