@@ -8,7 +8,7 @@
  *         | width "x" height "-inside"  as large as fits the box, nothing added     640x480-inside
  *         | width "x"                   that width, height by the aspect ratio      640x
  *         | "x" height                  that height, width by the aspect ratio      x480
- * format  = "webp" | "jpg" | "png"
+ * format  = "webp" | "jpg" | "png" | "avif", as far as the deployment makes them
  * ```
  *
  * Numbers are decimal without sign or leading zeros. A variant has one spelling: a default is never
@@ -25,17 +25,18 @@ import { AppError } from "../errors.ts";
 export type VariantFit = "cover" | "contain" | "inside" | "width" | "height";
 
 /** File formats a variant can have; the names are the URL's extensions. */
-export type VariantFormat = "webp" | "jpg" | "png";
+export type VariantFormat = "webp" | "jpg" | "png" | "avif";
 
 /** The media type of each format. */
 export const VARIANT_MEDIA_TYPES: Readonly<Record<VariantFormat, string>> = {
   webp: "image/webp",
   jpg: "image/jpeg",
   png: "image/png",
+  avif: "image/avif",
 };
 
-/** Every format, in the order in which they are listed. */
-export const VARIANT_FORMATS = Object.keys(VARIANT_MEDIA_TYPES) as readonly VariantFormat[];
+/** The formats of a deployment that configures none. */
+export const DEFAULT_FORMATS: readonly VariantFormat[] = ["webp", "jpg", "png"];
 
 /** Smallest edge of a box, in pixels. */
 export const MIN_EDGE_PIXELS = 10;
@@ -81,7 +82,7 @@ export const DEFAULT_ALLOW_LIST: VariantAllowList = {
   widths: [320, 640, 1024, 1920],
   heights: [240, 480, 768, 1080],
   qualities: [50, 60, 70, 75, 80, 85, 90, 95],
-  formats: VARIANT_FORMATS,
+  formats: DEFAULT_FORMATS,
   fits: ["cover", "contain", "inside", "width", "height"],
 };
 
@@ -91,15 +92,19 @@ const FILE = /^([1-9]\d{0,4}|0)\.([a-z0-9]+)$/;
 /**
  * Parses `{size}/{quality}.{format}`, the part of a variant URL after the hash.
  *
+ * @param formats The formats that the deployment makes; any other is no format at all.
  * @throws {AppError} `malformed_variant` when it is not a spelling of the grammar,
  * `variant_out_of_range` when a number is outside the hard limits.
  */
-export function parseVariantSpec(path: string): VariantSpec {
+export function parseVariantSpec(
+  path: string,
+  formats: readonly VariantFormat[] = DEFAULT_FORMATS,
+): VariantSpec {
   const slash = path.indexOf("/");
   if (path.length > MAX_SPEC_LENGTH || slash < 0) throw malformed();
   const size = parseVariantSize(path.slice(0, slash));
   const file = FILE.exec(path.slice(slash + 1));
-  if (!file || !isVariantFormat(file[2])) throw malformed();
+  if (!file || !isVariantFormat(file[2]) || !formats.includes(file[2])) throw malformed();
   return { ...size, quality: parseQuality(file[1]), format: file[2] };
 }
 

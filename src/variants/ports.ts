@@ -5,36 +5,7 @@
  */
 import type { AssetState } from "../core/asset_state.ts";
 import type { ContentHash } from "../core/content_hash.ts";
-import type { VariantFit, VariantFormat } from "../core/variant_spec.ts";
-
-/**
- * What the renderer has to make of a source. The result is upright (orientation applied) and
- * carries the ICC profile and no other metadata. Sizes are those of the upright picture.
- *
- * - `cover`: exactly `width`×`height`; the scaled picture fills the box and what is over is cropped
- *   so that the point `focus` lies as near to the middle as the edges allow.
- * - `contain`: exactly `width`×`height`; the whole picture, centred, padded with transparency
- *   (with white where the format has no alpha).
- * - `inside`: the largest size within `width`×`height` that keeps the aspect ratio.
- * - `width`, `height`: that edge exactly, the other by the aspect ratio; should the other come out
- *   longer than `maxEdgePixels`, the whole is scaled down to fit it.
- *
- * All of them enlarge a picture that is too small. No edge comes out shorter than 1 pixel.
- */
-export interface RenderSpec {
-  readonly fit: VariantFit;
-  /** Pixels; null exactly when `fit` is `height`. */
-  readonly width: number | null;
-  /** Pixels; null exactly when `fit` is `width`. */
-  readonly height: number | null;
-  /** Point of interest of the upright picture, 0 to 1 from the left and from the top. */
-  readonly focus: { readonly x: number; readonly y: number };
-  /** 10 to 100; formats without loss are always asked for 100. */
-  readonly quality: number;
-  readonly format: VariantFormat;
-  /** No edge of the result is longer than this. */
-  readonly maxEdgePixels: number;
-}
+import type { RenderSpec } from "../image/render_spec.ts";
 
 /** A finished variant. */
 export interface RenderedImage {
@@ -49,6 +20,9 @@ export interface RenderedImage {
 /** Turns source bytes into a variant, off the main thread, within budgets of time and megapixels. */
 export interface ImageRenderer {
   /**
+   * Renders upright, with the colour profile and without any other metadata. Enlarges a picture
+   * that is too small for its box, so that sizes follow from the URL.
+   *
    * The caller must not use `source` afterwards: it may be transferred to another thread.
    *
    * @throws {AppError} `not_an_image`, `unsupported_image`, `image_undecodable`, `image_truncated`,
@@ -130,7 +104,7 @@ export interface OriginalReader {
 /** Names one variant of one asset in caches. */
 export interface VariantKey {
   readonly hash: ContentHash;
-  /** Spec, and focal point where it matters: `640x480/80.webp`, `640x480/80.webp@250,500`. */
+  /** The spec, and what of the asset changes its pixels or its audience; see `variant_key.ts`. */
   readonly variant: string;
 }
 
@@ -149,8 +123,13 @@ export interface CachedVariant {
 export interface VariantCache {
   /** The entry, checked for length and digest; null when there is none that is whole. */
   get(key: VariantKey): Promise<CachedVariant | null>;
-  /** Keeps a variant; false when it could not, or when the entry is over the size limit. */
-  put(key: VariantKey, variant: CachedVariant): Promise<boolean>;
+  /**
+   * Keeps a variant, at once and as a whole. With a lease, only while that lease is held: a renderer
+   * that was taken for dead must not write behind its successor's back.
+   *
+   * @returns False when it could not, or when the entry is over the size limit.
+   */
+  put(key: VariantKey, variant: CachedVariant, lease: HeldLease | null): Promise<boolean>;
   /** Removes every variant of an asset, of every renderer version. Throws when it could not. */
   purge(hash: ContentHash): Promise<number>;
 }
@@ -179,15 +158,31 @@ export interface RenderLease {
   ): Promise<void>;
 }
 
+/** How a reply was come by. */
+export type DeliveryTier = "MEMORY" | "KV" | "MISS" | "ORIGIN" | "NOT_MODIFIED";
+
 /** Counts deliveries; implementations batch, and never throw. */
 export interface AccessRecorder {
   record(access: {
     readonly hash: ContentHash;
     /** The variant's spelling; null for the original. */
     readonly variant: string | null;
-    readonly tier: "MEMORY" | "KV" | "MISS" | "ORIGIN" | "NOT_MODIFIED";
+    readonly tier: DeliveryTier;
     readonly bytes: number;
   }): void;
+}
+
+/** Is told how delivery does, for metrics. Must not throw. */
+export interface DeliveryObserver {
+  /** A variant was looked for; `tier` is where it was found, null when it has to be rendered. */
+  cacheLookedUp(tier: "MEMORY" | "KV" | null): void;
+  /** A variant was rendered: milliseconds in all, reading the source included. */
+  rendered(computeMs: number, stages: Readonly<Record<string, number>>): void;
+  /** A cache or lease operation failed, was too slow, or was skipped because others had failed. */
+  cacheFailed(
+    operation: "get" | "put" | "lease" | "purge" | "watch",
+    cause: "error" | "timeout" | "circuit_open" | "corrupt",
+  ): void;
 }
 
 /** Tells every instance to forget what it holds of an asset. */

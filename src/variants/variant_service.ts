@@ -1,0 +1,279 @@
+import type { ContentHash } from "../core/content_hash.ts";
+import { formatVariantSpec, type VariantSpec } from "../core/variant_spec.ts";
+import { hasCode } from "../errors.ts";
+import type { AssetDirectory } from "./asset_directory.ts";
+import { createFailureMemory } from "./failure_memory.ts";
+import { createMemoryCache } from "./memory_cache.ts";
+import type {
+  AccessRecorder,
+  AssetRecord,
+  CachedVariant,
+  RenderLease,
+  VariantCache,
+  VariantKey,
+} from "./ports.ts";
+import { renderOnce } from "./render_once.ts";
+import { checkVisible } from "./servable.ts";
+import { createSingleFlight } from "./single_flight.ts";
+import {
+  checkRenderable,
+  createSourceRenderer,
+  type SourceRendererOptions,
+} from "./source_renderer.ts";
+import { buildVariantEtag, buildVariantKey, PLAIN_FACTS } from "./variant_key.ts";
+
+/** What the variant service is made of. */
+export interface VariantServiceOptions extends SourceRendererOptions {
+  readonly directory: AssetDirectory;
+  /** Part of every key and entity tag. Letters, digits, `.`, `_` and `-` only. */
+  readonly rendererVersion: string;
+  /** The cache that instances share; null when there is none. */
+  readonly cache: VariantCache | null;
+  readonly leases: RenderLease | null;
+  readonly access?: AccessRecorder;
+  /** Bytes of variants held in memory. Default 64 MiB. */
+  readonly memoryCacheBytes?: number;
+  /** How long to wait for another instance that renders the same variant. Default 20 s. */
+  readonly maxLeaderWaitMs?: number;
+}
+
+/** One request for a variant, already parsed and authorised. */
+export interface VariantRequest {
+  readonly hash: ContentHash;
+  readonly spec: VariantSpec;
+  /** Whether the URL carried a valid signature. */
+  readonly signed: boolean;
+  /** Whether the client has the representation with this entity tag (`If-None-Match`). */
+  readonly isCurrent: (etag: string) => boolean;
+  /** Called before a render is begun for this client; throws `rate_limited` to refuse it. */
+  readonly admit?: () => void;
+  /** Aborts when the client has gone. Only asked for when there is something to wait for. */
+  readonly signal?: () => AbortSignal;
+}
+
+/** A variant in memory, with what every reply repeats. */
+export interface VariantEntry extends CachedVariant {
+  readonly etag: string;
+}
+
+/** The answer to a {@linkcode VariantRequest}. */
+export type VariantDelivery =
+  | { readonly kind: "not_modified"; readonly etag: string; readonly isPrivate: boolean }
+  | {
+    readonly kind: "variant";
+    readonly entry: VariantEntry;
+    readonly isPrivate: boolean;
+    readonly tier: "MEMORY" | "KV" | "MISS";
+    /** Whether this request rendered, waited for one that did, or neither. */
+    readonly lock: "leader" | "waited" | "none";
+    /** Milliseconds by stage. */
+    readonly stages: Readonly<Record<string, number>>;
+  };
+
+/** Delivers variants. */
+export interface VariantService {
+  /**
+   * Finds or renders a variant: memory, shared cache, render.
+   *
+   * @throws {AppError} see `servable.ts`, {@linkcode ImageRenderer} and {@linkcode OriginalReader};
+   * `rate_limited`, `render_queue_full`.
+   */
+  deliver(request: VariantRequest): Promise<VariantDelivery>;
+  /** Forgets what is believed of an asset; to be called when it was uploaded or changed here. */
+  forget(hash: ContentHash): void;
+  /** Forgets an asset and all its variants in this process; returns how many variants it held. */
+  purgeLocal(hash: ContentHash): number;
+  /** Whether a variant is in this process's memory. */
+  isCached(hash: ContentHash, spec: VariantSpec): boolean;
+}
+
+interface Found {
+  readonly entry: VariantEntry;
+  readonly tier: "KV" | "MISS";
+  readonly stages: Readonly<Record<string, number>>;
+}
+
+/** Creates the variant service. */
+export function createVariantService(options: VariantServiceOptions): VariantService {
+  const { directory, rendererVersion, cache, nowMs, observer, access } = options;
+  const memory = createMemoryCache<VariantEntry>(options.memoryCacheBytes ?? 64 * 2 ** 20);
+  const lookups = createSingleFlight<VariantEntry | null>();
+  const renders = createSingleFlight<Found>();
+  const failures = createFailureMemory({ nowMs });
+  const underWay = new Set<{ readonly hash: ContentHash; purged: boolean }>();
+  const renderSource = createSourceRenderer(options);
+
+  directory.onChange((hash) => void memory.deleteAll(hash));
+
+  /** Runs `work` with a flag that tells whether the asset was purged meanwhile. */
+  async function watchPurges<Value>(
+    hash: ContentHash,
+    work: (isPurged: () => boolean) => Promise<Value>,
+  ): Promise<Value> {
+    const job = { hash, purged: false };
+    underWay.add(job);
+    try {
+      return await work(() => job.purged);
+    } finally {
+      underWay.delete(job);
+    }
+  }
+
+  function toEntry(key: VariantKey, variant: CachedVariant): VariantEntry {
+    const { mediaType, width, height } = variant;
+    // A view into a larger buffer would keep all of it alive.
+    const bytes = variant.bytes.byteLength === variant.bytes.buffer.byteLength
+      ? variant.bytes
+      : variant.bytes.slice();
+    return { bytes, mediaType, width, height, etag: buildVariantEtag(key, rendererVersion) };
+  }
+
+  function lookUp(key: VariantKey): Promise<VariantEntry | null> {
+    if (!cache) return Promise.resolve(null);
+    return watchPurges(key.hash, async (isPurged) => {
+      const found = await cache.get(key);
+      if (!found) return null;
+      const entry = toEntry(key, found);
+      if (!isPurged()) memory.set(key, entry);
+      return entry;
+    });
+  }
+
+  function render(
+    key: VariantKey,
+    request: { readonly record: AssetRecord; readonly spec: VariantSpec },
+    signal: AbortSignal,
+  ): Promise<Found> {
+    const { record, spec } = request;
+    const startedMs = nowMs();
+    return watchPurges(key.hash, async (isPurged) => {
+      try {
+        const result = await renderOnce({
+          key,
+          cache,
+          leases: options.leases,
+          render: (signal) => renderSource(record, spec, signal),
+          isPurged,
+          signal,
+          maxWaitMs: options.maxLeaderWaitMs ?? 20_000,
+          nowMs,
+        });
+        const entry = toEntry(key, result.variant);
+        if (!isPurged()) memory.set(key, entry);
+        const { variant } = result;
+        return "stages" in variant
+          ? { entry, tier: "MISS", stages: variant.stages }
+          : { entry, tier: "KV", stages: { wait: nowMs() - startedMs } };
+      } catch (error) {
+        failures.remember(key, error);
+        if (hasCode(error, "asset_missing") || hasCode(error, "asset_archived")) {
+          directory.forget(key.hash);
+        }
+        throw error;
+      }
+    });
+  }
+
+  async function findRecord(request: VariantRequest): Promise<AssetRecord> {
+    return checkVisible(await directory.find(request.hash), request);
+  }
+
+  async function deliverSlowly(
+    request: VariantRequest,
+    record: AssetRecord,
+    startedMs: number,
+  ): Promise<VariantDelivery> {
+    const { hash, spec } = request;
+    const key = buildVariantKey(hash, spec, record);
+    const name = `${hash}/${key.variant}`;
+    const isPrivate = record.visibility === "private";
+    const recordMs = nowMs();
+    const signal = request.signal?.();
+    const { value: found } = await lookups.run(name, () => lookUp(key), signal);
+    const kvMs = nowMs();
+    const timed = { lookup: recordMs - startedMs, kv: kvMs - recordMs };
+    if (found) {
+      observer?.cacheLookedUp("KV");
+      return { kind: "variant", entry: found, isPrivate, tier: "KV", lock: "none", stages: timed };
+    }
+    observer?.cacheLookedUp(null);
+    checkRenderable(record, options.maxSourceBytes);
+    failures.check(key);
+    if (!renders.has(name)) request.admit?.();
+    const work = (signal: AbortSignal) => render(key, { record, spec }, signal);
+    const { value: { entry, tier, stages }, leader } = await renders.run(name, work, signal);
+    const lock = leader && tier === "MISS" ? "leader" : "waited";
+    const spent = leader ? stages : { wait: nowMs() - kvMs };
+    return { kind: "variant", entry, isPrivate, tier, lock, stages: { ...timed, ...spent } };
+  }
+
+  /** What needs no waiting: 304 and memory. Null when there is more to do. */
+  function deliverAtOnce(
+    request: VariantRequest,
+    record: AssetRecord | null | undefined,
+  ): VariantDelivery | null {
+    const facts = record ?? PLAIN_FACTS;
+    const key = buildVariantKey(request.hash, request.spec, facts);
+    const isPrivate = facts.visibility === "private";
+    const etag = buildVariantEtag(key, rendererVersion);
+    if (request.isCurrent(etag)) return { kind: "not_modified", etag, isPrivate };
+    // What the catalog was not asked about for long may have been deleted behind our back.
+    if (!record) return null;
+    checkVisible(record, request);
+    const entry = memory.get(key);
+    if (!entry) return null;
+    observer?.cacheLookedUp("MEMORY");
+    return { kind: "variant", entry, isPrivate, tier: "MEMORY", lock: "none", stages: {} };
+  }
+
+  /** Without the catalog, what the caches hold under the key of a public asset stands. */
+  async function findWithoutCatalog(request: VariantRequest): Promise<VariantDelivery | null> {
+    const key = buildVariantKey(request.hash, request.spec);
+    const held = memory.get(key);
+    const entry = held ?? await lookUp(key);
+    if (!entry) return null;
+    const tier = held ? "MEMORY" : "KV";
+    observer?.cacheLookedUp(tier);
+    return { kind: "variant", entry, isPrivate: false, tier, lock: "none", stages: {} };
+  }
+
+  async function deliver(request: VariantRequest): Promise<VariantDelivery> {
+    const remembered = directory.peek(request.hash);
+    const atOnce = deliverAtOnce(request, remembered);
+    if (atOnce) return atOnce;
+    const startedMs = nowMs();
+    let record: AssetRecord;
+    try {
+      record = await findRecord(request);
+    } catch (error) {
+      if (!hasCode(error, "catalog_unavailable")) throw error;
+      const found = await findWithoutCatalog(request);
+      if (!found) throw error;
+      return found;
+    }
+    return (remembered === undefined ? deliverAtOnce(request, record) : null) ??
+      await deliverSlowly(request, record, startedMs);
+  }
+
+  return {
+    async deliver(request) {
+      const delivery = await deliver(request);
+      access?.record({
+        hash: request.hash,
+        variant: formatVariantSpec(request.spec),
+        tier: delivery.kind === "variant" ? delivery.tier : "NOT_MODIFIED",
+        bytes: delivery.kind === "variant" ? delivery.entry.bytes.byteLength : 0,
+      });
+      return delivery;
+    },
+    forget: (hash) => directory.forget(hash),
+    purgeLocal(hash) {
+      for (const job of underWay) if (job.hash === hash) job.purged = true;
+      directory.forget(hash);
+      failures.forget(hash);
+      return memory.deleteAll(hash);
+    },
+    isCached: (hash, spec) =>
+      memory.get(buildVariantKey(hash, spec, directory.peek(hash) ?? PLAIN_FACTS)) !== undefined,
+  };
+}
