@@ -1,0 +1,111 @@
+import type { FrameComponent, JpegHeader } from "./frame_header.ts";
+import { buildReducedZigzag, lastNeededCoefficient } from "./zigzag.ts";
+
+/** One component of the picture being decoded: its geometry, its samples, its coefficients. */
+export class Component {
+  /** Edge of a decoded block in samples: 1, 2, 4 or 8. */
+  readonly size: number;
+  /** Index in zigzag order of the last coefficient that a block of `size` needs. */
+  readonly lastNeeded: number;
+  readonly zigzag: Uint8Array;
+  /** Blocks per line and column, padded to whole MCUs. */
+  readonly blocksPerLine: number;
+  readonly blocksPerColumn: number;
+  /** Blocks per line and column that hold samples; scans of one component hold only these. */
+  readonly realBlocksPerLine: number;
+  readonly realBlocksPerColumn: number;
+  /** Real samples per line and column, after the scaled decode. */
+  readonly width: number;
+  readonly height: number;
+  /** Samples per line of `plane`. */
+  readonly stride: number;
+  /** Sample rows of one MCU row. */
+  readonly rowsPerMcu: number;
+  /** Output pixels per sample, as fractions: `hNum / hDen` across, `vNum / vDen` down. */
+  readonly hNum: number;
+  readonly hDen: number;
+  readonly vNum: number;
+  readonly vDen: number;
+  /**
+   * Samples. Row 0 is the last row of the MCU row before, which vertical interpolation needs;
+   * then the rows of one MCU row, or of the whole picture when scans are not interleaved.
+   */
+  plane: Uint8Array = new Uint8Array(0);
+  /** Progressive: the first `coefficientCount` coefficients of every block, in zigzag order. */
+  coefficients: Int16Array = new Int16Array(0);
+  readonly coefficientCount: number;
+  /** Progressive: which of the 64 coefficients of a block are not zero, two words a block. */
+  nonzero: Int32Array = new Int32Array(0);
+  /** The dequantisation table, fixed by the component's first scan. */
+  quant: Int32Array | null = null;
+  /** The DC value of the block before (T.81 F.1.1.5.1). */
+  predictor = 0;
+
+  constructor(readonly frame: FrameComponent, header: JpegHeader, scale: number) {
+    const { h, v } = frame;
+    const hMax = Math.max(...header.components.map((component) => component.h));
+    const vMax = Math.max(...header.components.map((component) => component.v));
+    const minSize = 8 / scale;
+    this.size = chooseBlockSize({ h, v, hMax, vMax, minSize });
+    this.lastNeeded = lastNeededCoefficient(this.size);
+    this.coefficientCount = this.size === 8 ? 64 : this.lastNeeded + 1;
+    this.zigzag = buildReducedZigzag(this.size);
+    this.blocksPerLine = Math.ceil(header.width / (8 * hMax)) * h;
+    this.blocksPerColumn = Math.ceil(header.height / (8 * vMax)) * v;
+    this.realBlocksPerLine = Math.ceil(Math.ceil((header.width * h) / hMax) / 8);
+    this.realBlocksPerColumn = Math.ceil(Math.ceil((header.height * v) / vMax) / 8);
+    this.width = Math.ceil((header.width * h * this.size) / (hMax * 8));
+    this.height = Math.ceil((header.height * v * this.size) / (vMax * 8));
+    this.stride = this.blocksPerLine * this.size;
+    this.rowsPerMcu = v * this.size;
+    [this.hNum, this.hDen] = reduce(hMax * minSize, h * this.size);
+    [this.vNum, this.vDen] = reduce(vMax * minSize, v * this.size);
+  }
+
+  /** Allocates `plane` for one MCU row, or for all. */
+  allocatePlane(wholePicture: boolean): void {
+    const rows = wholePicture ? this.blocksPerColumn * this.size : this.rowsPerMcu;
+    this.plane = new Uint8Array((rows + 1) * this.stride);
+  }
+
+  /** Allocates the coefficients of the whole picture. */
+  allocateCoefficients(): void {
+    const blocks = this.blocksPerLine * this.blocksPerColumn;
+    this.coefficients = new Int16Array(blocks * this.coefficientCount);
+    this.nonzero = new Int32Array(blocks * 2);
+  }
+
+  /** Bytes that `allocatePlane` takes. */
+  planeBytes(wholePicture: boolean): number {
+    const rows = wholePicture ? this.blocksPerColumn * this.size : this.rowsPerMcu;
+    return (rows + 1) * this.stride;
+  }
+
+  /** Bytes that `allocateCoefficients` takes. */
+  coefficientBytes(): number {
+    return this.blocksPerLine * this.blocksPerColumn * (this.coefficientCount * 2 + 8);
+  }
+}
+
+/**
+ * The block size of a component. A subsampled component is decoded larger where that makes it as
+ * large as the others: 4:2:0 at 1/2 takes 4×4 samples from a luma block and 8×8 from a chroma
+ * block, and nothing needs to be interpolated (as libjpeg does, jdmaster.c).
+ */
+function chooseBlockSize(
+  options: { h: number; v: number; hMax: number; vMax: number; minSize: number },
+): number {
+  const { h, v, hMax, vMax, minSize } = options;
+  let size = minSize;
+  while (
+    size < 8 && (hMax * minSize) % (h * size * 2) === 0 && (vMax * minSize) % (v * size * 2) === 0
+  ) size *= 2;
+  return size;
+}
+
+function reduce(numerator: number, denominator: number): [number, number] {
+  let a = numerator;
+  let b = denominator;
+  while (b > 0) [a, b] = [b, a % b];
+  return [numerator / a, denominator / a];
+}

@@ -1,0 +1,128 @@
+/**
+ * JPEG decoder in plain TypeScript: baseline, extended 8-bit and progressive (ITU-T T.81), with
+ * scaled decoding to 1/2, 1/4 and 1/8.
+ *
+ * @module
+ */
+import type { LaneSpace, StripSink } from "../strip.ts";
+import { Component } from "./component.ts";
+import type { JpegHeader } from "./frame_header.ts";
+import { JpegError } from "./jpeg_error.ts";
+import { MarkerReader } from "./marker_reader.ts";
+import { decodeProgressive } from "./progressive_decoder.ts";
+import { decodeSequential } from "./sequential_decoder.ts";
+import { type JpegRegion, StripWriter } from "./strip_writer.ts";
+
+/** What a decode may cost at most. */
+export interface JpegLimits {
+  /** Pixels of the picture before scaling. */
+  readonly maxPixels: number;
+  /** Scans of the file; each costs a pass over the picture whatever its bytes. */
+  readonly maxScans: number;
+  /** Bytes of the buffers that the decoder keeps: samples, coefficients, strips. */
+  readonly maxBufferBytes: number;
+}
+
+/** Limits for options that give none. */
+export const DEFAULT_JPEG_LIMITS: JpegLimits = {
+  maxPixels: 100_000_000,
+  maxScans: 100,
+  maxBufferBytes: 512 * 1024 * 1024,
+};
+
+export interface DecodeJpegOptions {
+  /** Divides width and height, rounding up. */
+  readonly scale: 1 | 2 | 4 | 8;
+  /** The part of the scaled picture to deliver, in its pixels; all of it by default. */
+  readonly region?: JpegRegion;
+  /** Whether subsampled chroma is interpolated (default) or repeated. Never at 1/8. */
+  readonly smoothChroma?: boolean;
+  readonly limits?: Partial<JpegLimits>;
+}
+
+/**
+ * Reads the frame header of a JPEG and what decides its colours, without decoding.
+ * Throws `JpegError`.
+ */
+export function parseJpegHeader(bytes: Uint8Array): JpegHeader {
+  const reader = new MarkerReader(bytes);
+  const scan = reader.nextScan();
+  if (!scan || !reader.header) {
+    throw new JpegError("truncated", "The file ends before its first scan");
+  }
+  return reader.header;
+}
+
+/** Size of a picture after a scaled decode. */
+export function scaledJpegSize(
+  header: Pick<JpegHeader, "width" | "height">,
+  scale: 1 | 2 | 4 | 8,
+): { width: number; height: number } {
+  return { width: Math.ceil(header.width / scale), height: Math.ceil(header.height / scale) };
+}
+
+/**
+ * Decodes a JPEG into strips of packed pixels, top to bottom.
+ *
+ * `ycc` and `gray` pictures are delivered as they are coded; `rgb`, CMYK and YCCK as `rgb`. The
+ * decode stops, without looking at the rest of the file, when the sink or the region needs no more
+ * rows. Throws `JpegError`; strips may have been written by then.
+ */
+export function decodeJpeg(
+  bytes: Uint8Array,
+  options: DecodeJpegOptions,
+  sink: StripSink,
+): void {
+  const limits = { ...DEFAULT_JPEG_LIMITS, ...options.limits };
+  const reader = new MarkerReader(bytes);
+  const firstScan = reader.nextScan();
+  const header = reader.header;
+  if (!firstScan || !header) {
+    throw new JpegError("truncated", "The file ends before its first scan");
+  }
+  if (header.width * header.height > limits.maxPixels) {
+    throw new JpegError("budget", `The picture has more than ${limits.maxPixels} pixels`);
+  }
+  const { scale } = options;
+  const components = header.components.map((frame) => new Component(frame, header, scale));
+  const size = scaledJpegSize(header, scale);
+  const region = options.region ?? { x: 0, y: 0, ...size };
+  checkRegion(region, size);
+  const mcuWidth = Math.max(...header.components.map(({ h }) => h)) * (8 / scale);
+  const mcuHeight = Math.max(...header.components.map(({ v }) => v)) * (8 / scale);
+  const smooth = (options.smoothChroma ?? true) && scale < 8;
+  const picture = { header, components, region, height: size.height, mcuHeight, smooth };
+  // One pixel more on each side: interpolation looks at the neighbours of the region.
+  const range = {
+    mcusPerLine: Math.ceil(size.width / mcuWidth),
+    mcuRows: Math.ceil(size.height / mcuHeight),
+    fromColumn: Math.floor(Math.max(0, region.x - 2) / mcuWidth),
+    toColumn: Math.ceil(Math.min(size.width, region.x + region.width + 2) / mcuWidth),
+    fromRow: Math.floor(Math.max(0, region.y - 2) / mcuHeight),
+    toRow: Math.ceil(Math.min(size.height, region.y + region.height + 2) / mcuHeight),
+  };
+  const budget = limits.maxBufferBytes - (mcuHeight + 1) * region.width * 8;
+  const writer = () => {
+    sink.begin({
+      width: region.width,
+      height: region.height,
+      space: spaceOf(header),
+      alpha: false,
+    });
+    return new StripWriter(sink, picture);
+  };
+  const job = { reader, firstScan, components, range, writer, maxScans: limits.maxScans, budget };
+  if (header.progressive) decodeProgressive(job);
+  else decodeSequential(job);
+}
+
+function spaceOf(header: JpegHeader): LaneSpace {
+  return header.color === "gray" || header.color === "ycc" ? header.color : "rgb";
+}
+
+function checkRegion(region: JpegRegion, size: { width: number; height: number }): void {
+  const { x, y, width, height } = region;
+  const inside = [x, y, width, height].every(Number.isInteger) && x >= 0 && y >= 0 &&
+    width > 0 && height > 0 && x + width <= size.width && y + height <= size.height;
+  if (!inside) throw new RangeError("The region does not lie inside the scaled picture");
+}
