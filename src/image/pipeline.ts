@@ -147,7 +147,13 @@ async function decodeAndResample(
   const shrinking = plan.boxFactors.toReversed()
     .reduce<StripSink>((next, factor) => createBoxShrink(factor, next), resampler);
   const sink = checkRaster(plan.decode, shrinking);
-  await decoder.decode(source, facts, { plan: plan.decode, sink });
+  try {
+    await decoder.decode(source, facts, { plan: plan.decode, sink });
+  } catch (cause) {
+    // Whatever breaks a decoder, the file did it: traps and range errors are no fault of ours.
+    if (cause instanceof AppError) throw cause;
+    throw new AppError("image_undecodable", "The image cannot be decoded", { cause });
+  }
   const image = resampler.result();
   if (image === null) {
     throw new AppError("image_truncated", "The image ends before its last row");
