@@ -9,7 +9,12 @@ const WINDOW_WORDS = 8192;
  */
 const MAX_MCU_WORDS = 640;
 
-/** Bytes of padding at the end of entropy-coded data that are looked at when they are all zero. */
+/**
+ * Bytes other than zero that may be left when the picture is complete. Some writers leave a few;
+ * more of them mean that the decoder lost its place in corrupt data.
+ */
+const MAX_LEFTOVER_BYTES = 8;
+
 const MARKER_PREFIX = 0xff;
 
 /**
@@ -84,18 +89,20 @@ export class BitReader {
 
   /**
    * Ends the segment: throws `truncated` when more bits were used than there were, `corrupt` when
-   * whole bytes are left that are not zero padding. Afterwards `position` is at the marker that
+   * more than `MAX_LEFTOVER_BYTES` are left that are not zero padding. Afterwards `position` is at the marker that
    * ended the segment, or at the end of the bytes.
    */
   endSegment(): void {
     this.#checkNotOverrun();
     const state = this.state;
     // Whole bytes left in the window: skip the rest of the byte that is in use (T.81 F.1.2.3).
+    let leftover = 0;
     let bit = (state[3] - 1) * 32 + ((state[2] + 7) & ~7);
     for (;;) {
       const available = this.#filled * 32 - this.#padBits;
       for (; bit < available; bit += 8) {
-        if (((this.words[bit >> 5] >>> (24 - (bit & 31))) & 255) !== 0) {
+        if (((this.words[bit >> 5] >>> (24 - (bit & 31))) & 255) === 0) continue;
+        if (++leftover > MAX_LEFTOVER_BYTES) {
           throw new JpegError("corrupt", "The entropy-coded data is longer than the picture");
         }
       }

@@ -7,6 +7,7 @@
 import type { LaneSpace, StripSink } from "../strip.ts";
 import { Component } from "./component.ts";
 import type { JpegHeader } from "./frame_header.ts";
+import { block } from "./inverse_dct.ts";
 import { JpegError } from "./jpeg_error.ts";
 import { MarkerReader } from "./marker_reader.ts";
 import { decodeProgressive } from "./progressive_decoder.ts";
@@ -111,6 +112,8 @@ export function decodeJpeg(
     });
     return new StripWriter(sink, picture);
   };
+  // A decode that failed may have left coefficients behind; transforms expect a cleared block.
+  block.fill(0);
   const job = { reader, firstScan, components, range, writer, maxScans: limits.maxScans, budget };
   if (header.progressive) decodeProgressive(job);
   else decodeSequential(job);

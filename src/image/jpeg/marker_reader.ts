@@ -98,7 +98,7 @@ export class MarkerReader {
       }
       // Markers without a segment; a stray restart marker means nothing between scans.
       if (marker === TEM || marker === 0 || (marker >= 0xd0 && marker <= SOI)) continue;
-      const payload = this.#segment();
+      const payload = this.#segment(marker);
       if (marker === SOS) return this.#parseScan(payload);
       this.#readSegment(marker, payload);
     }
@@ -154,10 +154,15 @@ export class MarkerReader {
     return -1;
   }
 
-  #segment(): Uint8Array {
+  #segment(marker: number): Uint8Array {
     const { bytes, position } = this;
     if (position + 2 > bytes.length) throw truncatedSegment();
     const length = (bytes[position] << 8) | bytes[position + 1];
+    if (length < 2 && marker >= APP0) {
+      // Comments and application data are not needed: pass over what is left of them as libjpeg does.
+      this.position = position + 2;
+      return bytes.subarray(position, position);
+    }
     if (length < 2) throw new JpegError("corrupt", "A segment has a length below 2");
     if (position + length > bytes.length) throw truncatedSegment();
     this.position = position + length;
@@ -199,7 +204,7 @@ export class MarkerReader {
       const marker = this.#nextMarker();
       if (marker === -1 || marker === EOI) break;
       if (marker === TEM || (marker >= 0xd0 && marker <= SOI)) continue;
-      const payload = this.#segment();
+      const payload = this.#segment(marker);
       if (marker !== SOS) continue;
       this.skipEntropyCodedData();
       const at = this.position;
