@@ -23,6 +23,7 @@ export type ErrorKind =
   | "range" // 416
   | "undecodable" // 422: right type, but the bytes are broken, hostile or do not match
   | "rate_limited" // 429
+  | "checksum" // 460: a chunk differs from its checksum (tus 1.0)
   | "overloaded" // 503 + Retry-After: we are busy
   | "unavailable" // 503 + Retry-After: something we depend on is down
   | "upstream" // 502: something we depend on answered wrongly
@@ -47,25 +48,38 @@ export const ERROR_CODES = {
   unauthorized: "unauthorized",
   missing_scope: "forbidden",
   variant_not_allowed: "forbidden",
+  signature_required: "forbidden",
+  invalid_signature: "forbidden",
+  expired_signature: "forbidden",
   route_not_found: "not_found",
   asset_not_found: "not_found",
   asset_missing: "not_found",
+  upload_not_found: "not_found",
   method_not_allowed: "method_not_allowed",
   asset_archived: "conflict",
   asset_not_ready: "conflict",
   state_conflict: "conflict",
+  upload_offset_conflict: "conflict",
   asset_deleted: "gone",
+  upload_expired: "gone",
+  unsupported_tus_version: "precondition",
+  precondition_failed: "precondition",
   body_too_large: "too_large",
+  form_limit_exceeded: "too_large",
   not_an_image: "unsupported",
   unsupported_image: "unsupported",
   unsupported_encoding: "unsupported",
+  unsupported_content_type: "unsupported",
   range_not_satisfiable: "range",
   image_undecodable: "undecodable",
   image_truncated: "undecodable",
   image_too_large: "undecodable",
   image_budget_exceeded: "undecodable",
   digest_mismatch: "undecodable",
+  checksum_mismatch: "checksum",
   rate_limited: "rate_limited",
+  concurrent_uploads_exceeded: "rate_limited",
+  daily_bytes_exceeded: "rate_limited",
   render_queue_full: "overloaded",
   upload_queue_full: "overloaded",
   shutting_down: "overloaded",

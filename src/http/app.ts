@@ -7,6 +7,7 @@ import { Hono } from "hono";
 import { AppError } from "../errors.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 import type { HttpEnv } from "./http_env.ts";
+import { lingeringClose } from "./middleware/request_body.ts";
 import { requestContext, type RequestContextOptions } from "./middleware/request_context.ts";
 import { buildProblemResponse, isReported, toAppError } from "./problem.ts";
 
@@ -23,6 +24,7 @@ export interface HttpAppOptions extends RequestContextOptions {
 export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>();
   app.use(requestContext(options));
+  app.use(lingeringClose());
   for (const group of options.routes) app.route("/", group);
   app.notFound((c) => {
     const error = new AppError("route_not_found", "There is nothing at this path");
