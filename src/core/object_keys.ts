@@ -15,8 +15,9 @@ export const MAX_KEY_BYTES = 1024;
 export const RAW_SHARDS = 256;
 
 const STAGING_ID = /^[0-9A-Za-z_-]{1,128}$/;
+// What XML 1.0 cannot carry, and so no listing either.
 // deno-lint-ignore no-control-regex -- control characters are what is refused
-const CONTROL_CHARACTERS = /[\u0000-\u001f\u007f]/;
+const UNLISTABLE = /[\u0000-\u001f\u007f\ufffe\uffff]/;
 
 /** The key of a verified original. */
 export function formatRawKey(hash: ContentHash): string {
@@ -76,7 +77,7 @@ export function parseQuarantineKey(key: string): string | null {
  * `.` or `..` segment between slashes.
  */
 export function isObjectKey(key: string): boolean {
-  if (key.length === 0 || key.length > MAX_KEY_BYTES || CONTROL_CHARACTERS.test(key)) return false;
+  if (key.length === 0 || key.length > MAX_KEY_BYTES || UNLISTABLE.test(key)) return false;
   if (!key.isWellFormed() || utf8Length(key) > MAX_KEY_BYTES) return false;
   return key.split("/").every((segment) => segment !== "" && segment !== "." && segment !== "..");
 }

@@ -14,6 +14,8 @@
  * @module
  */
 
+import { AppError } from "../errors.ts";
+
 /**
  * Where an object's bytes are kept. `infrequent` is dearer to read but readable at once; `archive`
  * must be restored before it can be read. Adapters map their vendor's names onto these three.
@@ -66,6 +68,18 @@ export interface ByteRange {
   readonly offsetBytes: number;
   /** At least 1. */
   readonly lengthBytes: number;
+}
+
+/**
+ * Refuses what is no range.
+ *
+ * @throws {AppError} `invalid_request`.
+ */
+export function assertByteRange({ offsetBytes, lengthBytes }: ByteRange): void {
+  const isWhole = Number.isSafeInteger(offsetBytes) && Number.isSafeInteger(lengthBytes);
+  if (!isWhole || offsetBytes < 0 || lengthBytes < 1) {
+    throw new AppError("invalid_request", "The byte range is not valid");
+  }
 }
 
 /** The bytes of an object, or of a range of it. */
@@ -123,6 +137,16 @@ export interface PutOptions extends WriteOptions {
   readonly sha256?: string | undefined;
 }
 
+/** Options of {@linkcode ObjectWriter.copy}. */
+export interface CopyOptions extends WriteOptions {
+  readonly contentType?: string | undefined;
+  /**
+   * The `etag` that the source must still have. Needed wherever a client can write the source: its
+   * presigned URL still works after the bytes were checked.
+   */
+  readonly ifMatch?: string | undefined;
+}
+
 /** Writes whole objects. An object is visible under its key completely or not at all. */
 export interface ObjectWriter {
   /**
@@ -135,12 +159,11 @@ export interface ObjectWriter {
    * Copies on the server's side, whatever the size, or null when there is no `from`. Metadata of
    * the source is not carried over, since a direct uploader may have chosen it. The copy is
    * `standard`.
+   *
+   * @throws {AppError} `object_mismatch` when `from` no longer has the etag `ifMatch`,
+   * `asset_archived`.
    */
-  copy(
-    from: string,
-    to: string,
-    options?: WriteOptions & { readonly contentType?: string | undefined },
-  ): Promise<WriteResult | null>;
+  copy(from: string, to: string, options?: CopyOptions): Promise<WriteResult | null>;
 }
 
 /** Removes objects. */
@@ -303,6 +326,8 @@ export interface LifecycleRule {
   readonly expireAfterDays: number | null;
   /** Abort multipart uploads left open for so many days, or null. */
   readonly abortMultipartAfterDays: number | null;
+  /** Set on rules read from the store that say more than this type can; writing drops the rest. */
+  readonly isPartial?: boolean | undefined;
 }
 
 /** The store's own rules for ageing objects. */

@@ -237,6 +237,22 @@ function testCopyAndDelete(test: RegisterStoreTest): void {
     assert.equal(await readText(store, `${prefix}c`), "new");
   });
 
+  test("copy() with ifMatch refuses a source that was replaced", async (store, prefix) => {
+    await store.put(`${prefix}a`, encode("checked"));
+    const body = await store.get(`${prefix}a`);
+    assert.ok(body);
+    await readAll(body);
+    const options = { ifMatch: body.etag };
+    assert.deepEqual(await store.copy(`${prefix}a`, `${prefix}b`, options), { created: true });
+    await store.put(`${prefix}a`, encode("smuggled"));
+    await assert.rejects(
+      store.copy(`${prefix}a`, `${prefix}c`, options),
+      (error) => hasCode(error, "object_mismatch"),
+    );
+    assert.equal(await store.head(`${prefix}c`), null);
+    assert.equal(await readText(store, `${prefix}b`), "checked");
+  });
+
   test("delete() removes an object and does not mind an absent one", async (store, prefix) => {
     await store.put(`${prefix}a`, encode("x"));
     await store.delete(`${prefix}a`);

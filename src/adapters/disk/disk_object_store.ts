@@ -138,14 +138,21 @@ function createWriter({ layout, files, tiers, now }: DiskContext): ObjectWriter 
         }
         if (options.ifAbsent && await statObject(target, to) !== null) return { created: false };
         const path = await files.createTemporaryPath();
-        if (!await cloneFile(source, path, now())) return null;
+        if (!await cloneFile(source, path)) return null;
+        try {
+          if (options.ifMatch !== undefined) await assertSameFile(source, path, options.ifMatch);
+          await Deno.utime(path, now(), now());
+        } catch (error) {
+          await removeIfPresent(path);
+          throw error;
+        }
         return { created: await publish(path, to, options.ifAbsent ?? false) };
       }),
   };
 }
 
 /** Makes `target` a second name of an object's file, or a copy where that cannot be. */
-async function cloneFile(source: string, target: string, now: Date): Promise<boolean> {
+async function cloneFile(source: string, target: string): Promise<boolean> {
   try {
     await Deno.link(source, target);
   } catch (error) {
@@ -156,8 +163,16 @@ async function cloneFile(source: string, target: string, now: Date): Promise<boo
     using file = await Deno.open(target, { write: true });
     await file.sync();
   }
-  await Deno.utime(target, now, now);
   return true;
+}
+
+/** Refuses a clone when the source was replaced since its etag was read. */
+async function assertSameFile(source: string, clone: string, etag: string): Promise<void> {
+  const [now, cloned] = await Promise.all([statObject(source, ""), statObject(clone, "")]);
+  // A hard link has its source's etag itself; a copy does not, and is as good as its source's now.
+  if (cloned?.etag !== etag && now?.etag !== etag) {
+    throw new AppError("object_mismatch", "The object was replaced meanwhile");
+  }
 }
 
 function createRemover({ layout, tiers }: DiskContext): ObjectRemover {

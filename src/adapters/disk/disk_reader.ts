@@ -1,5 +1,6 @@
 import { AppError } from "../../errors.ts";
 import {
+  assertByteRange,
   type ByteRange,
   isReadable,
   type ObjectBody,
@@ -76,9 +77,7 @@ export async function openObject(
 export function clipRange(range: ByteRange | undefined, totalBytes: number): ByteRange {
   if (range === undefined) return { offsetBytes: 0, lengthBytes: totalBytes };
   const { offsetBytes, lengthBytes } = range;
-  if (!Number.isSafeInteger(offsetBytes) || offsetBytes < 0 || !(lengthBytes >= 1)) {
-    throw new AppError("invalid_request", "The byte range is not valid");
-  }
+  assertByteRange(range);
   if (offsetBytes >= totalBytes) {
     throw new AppError("range_not_satisfiable", "The range begins past the end of the object");
   }
@@ -141,7 +140,9 @@ function toFacts(
   key: string,
 ): Omit<ObjectHead, "storageClass" | "restore"> {
   const lastModifiedAt = info.mtime ?? new Date(0);
-  const parts = [info.ino ?? 0, info.size, lastModifiedAt.getTime()];
+  // Files are never changed in place. Not the time of change: a copy shares its source's file and
+  // touches it. Inode numbers are used again, but not for a file born in the same millisecond.
+  const parts = [info.ino ?? 0, info.size, (info.birthtime ?? lastModifiedAt).getTime()];
   return {
     key,
     sizeBytes: info.size,
