@@ -130,7 +130,7 @@ export async function readIccProfile(
   const stored = await joinParts(icc.parts, (offset, length) => source.read(offset, length));
   const profile = icc.deflated ? inflateBounded(stored) : stored;
   const header = profile && parseIccHeader(profile);
-  return profile && header ? profile.slice(0, header.sizeBytes) : null;
+  return profile && header ? new Uint8Array(profile.subarray(0, header.sizeBytes)) : null;
 }
 
 async function joinParts(
