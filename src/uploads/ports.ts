@@ -44,6 +44,12 @@ export interface StagedUpload extends Omit<UploadRequest, "contentLength"> {
   readonly stagingKey: string;
   /** The size that the object must have, as the client or the protocol declared it. */
   readonly sizeBytes: number;
+  /**
+   * Whether the client may still be able to overwrite the staging object (it holds a presigned
+   * URL). The object is then copied to a key that it cannot write before it is hashed: a check of
+   * the ETag would not do, since that is an MD5, of which collisions are cheap.
+   */
+  readonly clientCanWrite: boolean;
 }
 
 /** Facts of the stored bytes. Everything but the media type is null when they are not an image. */
@@ -99,8 +105,8 @@ export interface Ingest {
    * Adopts bytes that a resumable or direct upload left in `staging/`. Our own HEAD and re-hash
    * decide. Moves the session `open → completing → done` and removes the staging object; on
    * `digest_mismatch`, `empty_body`, `body_too_large` and `incomplete_body` (another size than
-   * declared) the session ends `aborted` and nothing is kept; on other failures it stays
-   * `completing` until its lease runs out and can be adopted again.
+   * declared) the session ends `aborted` and nothing is kept; after any other failure it is `open`
+   * again.
    *
    * @throws {AppError} As {@linkcode ingest}, and `asset_not_found` (nothing staged),
    * `state_conflict` (the session is not open, or is being adopted right now).
@@ -121,15 +127,19 @@ export interface Attempt {
   readonly attemptId: string;
 }
 
-/** What {@linkcode UploadCatalog.claim} needs. */
-export interface ClaimRequest extends Attempt {
-  readonly sizeBytes: number;
-  readonly leaseMs: number;
-  /** The reference to make for the tenant if it has none yet. */
+/** The reference to make for a tenant that has none to the content yet. */
+export interface NewReference {
   readonly referenceId: string;
   readonly tenant: string;
   readonly keyId: string;
+  /** Sanitised. */
   readonly fileName: string | null;
+}
+
+/** What {@linkcode UploadCatalog.claim} needs. */
+export interface ClaimRequest extends Attempt, NewReference {
+  readonly sizeBytes: number;
+  readonly leaseMs: number;
   readonly visibility: Visibility;
 }
 
@@ -158,8 +168,15 @@ export interface UploadCatalog {
   renew(attempt: Attempt, leaseMs: number): Promise<boolean>;
   /** UPLOADING → VERIFIED, extending the lease. False when the attempt no longer owns the row. */
   verify(attempt: Attempt, leaseMs: number): Promise<boolean>;
-  /** VERIFIED → READY with its facts. False when the attempt no longer owns the row. */
-  publish(attempt: Attempt, facts: AssetFacts): Promise<boolean>;
+  /**
+   * VERIFIED → READY with its facts. Makes the reference again if it was deleted meanwhile: the
+   * upload ends after that deletion. Null when the attempt no longer owns the row.
+   */
+  publish(
+    attempt: Attempt,
+    facts: AssetFacts,
+    reference: NewReference,
+  ): Promise<UploadedAsset | null>;
   /** UPLOADING|VERIFIED → FAILED. False when the attempt no longer owns the row. */
   fail(attempt: Attempt, reason: string): Promise<boolean>;
   /** The tenant's view of the content in whatever state, or null without a reference. */
@@ -192,26 +209,24 @@ export interface UploadSessions {
       readonly multipartId: string | null;
     },
   ): Promise<boolean>;
-  /** `open` (or `completing` with an expired lease) → `completing`. False when it is neither. */
+  /**
+   * `open` or `completing`, with no lease running → `completing`. False when it is neither, or
+   * somebody is at work on it.
+   */
   beginCompletion(sessionId: string, leaseMs: number): Promise<boolean>;
   /**
    * → `done`, remembering the hash for repeated completions, or → `aborted`. The lease stays until
-   * `forget`, so that a crash before the staging object is removed is found.
+   * `release`, so that a crash before the staging object is removed is found. → `open` gives the
+   * lease back.
    */
   end(
     sessionId: string,
-    outcome: { readonly state: "done"; readonly hash: ContentHash } | {
-      readonly state: "aborted";
-    },
+    outcome:
+      | { readonly state: "done"; readonly hash: ContentHash }
+      | { readonly state: "aborted" | "open" },
   ): Promise<void>;
   /** Nothing is left in staging: drops a `stream` session's row and any other's lease. */
   release(sessionId: string): Promise<void>;
-}
-
-/** Detects media types by content. */
-export interface MediaTypeSniffer {
-  /** The media type that the first bytes of a file show, or null. Never throws on bad bytes. */
-  sniff(head: Uint8Array): Promise<string | null>;
 }
 
 /** Reads the facts of a file. */
@@ -253,6 +268,7 @@ export type FailureReporter = (event: string, details: {
 export type IngestStep =
   | "session_opened"
   | "part_written"
+  | "sealed"
   | "body_received"
   | "claimed"
   | "staging_completed"
