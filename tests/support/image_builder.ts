@@ -107,6 +107,8 @@ export function iccProfile(
   const profile = new Uint8Array(sizeBytes);
   profile.set(bytesOf(be32(sizeBytes), "test", version, 0x20, 0, 0, "mntr", space, "XYZ "), 0);
   profile.set(bytesOf("acsp"), 36);
+  // The illuminant D50, which libpng insists on.
+  profile.set(bytesOf(be32(0xf6d6), be32(0x10000), be32(0xd32d)), 68);
   profile.set(bytesOf(be32(1), "desc", be32(144), be32(tag.length)), 128);
   profile.set(tag, 144);
   return profile;
