@@ -65,7 +65,12 @@ export interface VariantSpec {
 /** A size without quality and format: what a preset or an `auto` URL names. */
 export type VariantSize = Pick<VariantSpec, "fit" | "width" | "height">;
 
-/** The variants that need no signature: every combination of the lists. */
+/** A size and a quality: what a preset names. */
+export interface VariantPreset extends VariantSize {
+  readonly quality: number;
+}
+
+/** The variants that need no signature: every combination of the lists, and the presets. */
 export interface VariantAllowList {
   /** Allowed widths of boxes, ascending. */
   readonly widths: readonly number[];
@@ -73,8 +78,11 @@ export interface VariantAllowList {
   readonly heights: readonly number[];
   /** Allowed qualities, ascending. */
   readonly qualities: readonly number[];
+  /** The formats that the deployment makes; not even a signature gets another. */
   readonly formats: readonly VariantFormat[];
   readonly fits: readonly VariantFit[];
+  /** Allowed besides, in every format. */
+  readonly presets: readonly VariantPreset[];
 }
 
 /** The allow-list of a deployment that configures none. */
@@ -84,6 +92,7 @@ export const DEFAULT_ALLOW_LIST: VariantAllowList = {
   qualities: [50, 60, 70, 75, 80, 85, 90, 95],
   formats: DEFAULT_FORMATS,
   fits: ["cover", "contain", "inside", "width", "height"],
+  presets: [],
 };
 
 const SIZE = /^(?:([1-9]\d{0,4}|0)?x([1-9]\d{0,4}|0)?)(-contain|-inside)?$/;
@@ -162,10 +171,19 @@ export function formatVariantSpec(spec: VariantSpec): string {
 
 /** Whether an allow-list admits the variant. */
 export function isAllowedVariant(spec: VariantSpec, allowed: VariantAllowList): boolean {
-  return allowed.fits.includes(spec.fit) && allowed.formats.includes(spec.format) &&
-    allowed.qualities.includes(spec.quality) &&
+  return allowed.formats.includes(spec.format) &&
+    (isOnLists(spec, allowed) || allowed.presets.some((preset) => isSameImage(preset, spec)));
+}
+
+function isOnLists(spec: VariantPreset, allowed: VariantAllowList): boolean {
+  return allowed.fits.includes(spec.fit) && allowed.qualities.includes(spec.quality) &&
     (spec.width === null || allowed.widths.includes(spec.width)) &&
     (spec.height === null || allowed.heights.includes(spec.height));
+}
+
+function isSameImage(a: VariantPreset, b: VariantPreset): boolean {
+  return a.fit === b.fit && a.width === b.width && a.height === b.height &&
+    a.quality === b.quality;
 }
 
 /**
@@ -199,12 +217,18 @@ export function findNearestVariant(
   return { fit, width, height, quality, format };
 }
 
-/** Lists every variant that an allow-list admits, sizes first, then formats, then qualities. */
+/** Lists every variant that an allow-list admits, each once, the presets last. */
 export function* enumerateVariants(allowed: VariantAllowList): Generator<VariantSpec> {
   for (const size of enumerateSizes(allowed)) {
     for (const format of allowed.formats) {
       for (const quality of allowed.qualities) yield { ...size, quality, format };
     }
+  }
+  for (const [index, { fit, width, height, quality }] of allowed.presets.entries()) {
+    const preset = { fit, width, height, quality };
+    const earlier = allowed.presets.slice(0, index);
+    if (isOnLists(preset, allowed) || earlier.some((other) => isSameImage(other, preset))) continue;
+    for (const format of allowed.formats) yield { ...preset, format };
   }
 }
 

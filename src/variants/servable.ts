@@ -63,6 +63,11 @@ export function missing(): AppError {
   return new AppError("asset_missing", "The bytes of this asset are not available");
 }
 
+/** The answer when the object store has other bytes than the catalog. */
+export function mismatch(): AppError {
+  return new AppError("object_mismatch", "The object store gave other bytes than were stored");
+}
+
 function notFound(): AppError {
   return new AppError("asset_not_found", "There is no such asset");
 }

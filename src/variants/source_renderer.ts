@@ -9,7 +9,7 @@ import type {
   OriginalReader,
   RenderedImage,
 } from "./ports.ts";
-import { checkReadable, missing } from "./servable.ts";
+import { checkReadable, mismatch, missing } from "./servable.ts";
 import { buildRenderSpec } from "./variant_key.ts";
 
 /** Default of `maxSourceBytes`. */
@@ -104,8 +104,4 @@ async function readSource(
   }
   if (filledBytes !== source.byteLength) throw mismatch();
   return source;
-}
-
-function mismatch(): AppError {
-  return new AppError("object_mismatch", "The object store gave other bytes than were stored");
 }

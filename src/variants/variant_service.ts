@@ -43,8 +43,11 @@ export interface VariantRequest {
   readonly spec: VariantSpec;
   /** Whether the URL carried a valid signature. */
   readonly signed: boolean;
-  /** Whether the client has the representation with this entity tag (`If-None-Match`). */
-  readonly isCurrent: (etag: string) => boolean;
+  /**
+   * Whether the client has the representation with this entity tag (`If-None-Match`); `exists` says
+   * whether it is known that there is one.
+   */
+  readonly isCurrent: (etag: string, exists: boolean) => boolean;
   /** Called before a render is begun for this client; throws `rate_limited` to refuse it. */
   readonly admit?: () => void;
   /** Aborts when the client has gone. Only asked for when there is something to wait for. */
@@ -216,7 +219,7 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     const key = buildVariantKey(request.hash, request.spec, facts);
     const isPrivate = facts.visibility === "private";
     const etag = buildVariantEtag(key, rendererVersion);
-    if (request.isCurrent(etag)) return { kind: "not_modified", etag, isPrivate };
+    if (request.isCurrent(etag, Boolean(record))) return { kind: "not_modified", etag, isPrivate };
     // What the catalog was not asked about for long may have been deleted behind our back.
     if (!record) return null;
     checkVisible(record, request);
