@@ -5,6 +5,7 @@
  */
 import type { ContentHash } from "../core/content_hash.ts";
 import { AppError, type ErrorKind } from "../errors.ts";
+import { toAppError } from "./problem.ts";
 
 /** A year: what RFC 9111 caches take for "never changes". */
 const YEAR_SECONDS = 31_536_000;
@@ -61,26 +62,35 @@ export function buildCacheHeaders(scope: CacheScope): Record<string, string> {
   };
 }
 
+/** What {@linkcode toDeliveryError} needs to know of the request. */
+export interface FailedDelivery {
+  /** Aborted when the client has gone. */
+  readonly signal: AbortSignal;
+  /** Tags the answer, so that an upload or a purge takes it out of shared caches. */
+  readonly hash: ContentHash | null;
+}
+
 /**
  * Gives a failure of a delivery route its own lifetime in caches: minutes where nothing but the URL
  * or the bytes decides, seconds where an upload may end it, none where the fault is ours.
- *
- * @param hash Tags the answer, so that an upload or a purge takes it out of shared caches.
  */
-export function withFailureLifetime(error: AppError, hash: ContentHash | null): AppError {
+export function toDeliveryError(thrown: unknown, request: FailedDelivery): AppError {
+  if (!(thrown instanceof AppError) && request.signal.aborted) {
+    return new AppError("client_closed_request", "The client has gone", { cause: thrown });
+  }
+  const error = toAppError(thrown);
   const seconds = FAILURE_SECONDS[error.kind];
   if (seconds === undefined || NEVER_KEPT.has(error.code)) return error;
-  const tags = hash ? { "deno-cache-tag": assetTag(hash), "cache-tag": assetTag(hash) } : {};
+  const { retryAfterSeconds, extensions, responseHeaders } = error;
+  const tag = request.hash && assetTag(request.hash);
   return new AppError(error.code, error.message, {
     cause: error.cause,
-    ...(error.retryAfterSeconds === undefined
-      ? {}
-      : { retryAfterSeconds: error.retryAfterSeconds }),
-    ...(error.extensions ? { extensions: error.extensions } : {}),
+    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
+    ...(extensions ? { extensions } : {}),
     responseHeaders: {
       "cache-control": `public, max-age=${seconds}`,
-      ...tags,
-      ...error.responseHeaders,
+      ...(tag ? { "deno-cache-tag": tag, "cache-tag": tag } : {}),
+      ...responseHeaders,
     },
   });
 }

@@ -23,17 +23,15 @@ export interface OriginalService {
   find(hash: ContentHash, caller: { readonly signed: boolean }): Promise<AssetRecord>;
   /**
    * Opens the bytes of an asset, or the part of them from `start` to `end` (inclusive). The stream
-   * gives exactly the bytes that were asked for, or fails.
+   * gives exactly the bytes that were asked for, or fails. A client that leaves cancels the stream,
+   * which ends the reading.
    *
    * @throws {AppError} `asset_missing` (and reports it), `asset_archived`, `object_mismatch`, and
    * what the reader throws.
    */
   open(
     record: AssetRecord,
-    options: {
-      readonly range?: { readonly start: number; readonly end: number };
-      readonly signal: AbortSignal;
-    },
+    range: { readonly start: number; readonly end: number } | null,
   ): Promise<ReadableStream<Uint8Array>>;
 }
 
@@ -47,10 +45,10 @@ export function createOriginalService(options: OriginalServiceOptions): Original
       checkReadable(record);
       return record;
     },
-    async open(record, { range, signal }) {
+    async open(record, range) {
       const lengthBytes = range ? range.end - range.start + 1 : record.sizeBytes;
       try {
-        const original = await reader.open(record.hash, { ...(range ? { range } : {}), signal });
+        const original = await reader.open(record.hash, range ? { range } : {});
         if (!original) {
           directory.forget(record.hash);
           await options.missing.reportMissing(record.hash);

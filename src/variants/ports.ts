@@ -96,7 +96,7 @@ export interface OriginalReader {
     hash: ContentHash,
     options: {
       readonly range?: { readonly start: number; readonly end: number };
-      readonly signal: AbortSignal;
+      readonly signal?: AbortSignal;
     },
   ): Promise<OriginalBody | null>;
 }

@@ -3,7 +3,7 @@ import { AppError } from "../../errors.ts";
 import type { AssetRecord } from "../../variants/ports.ts";
 import type { OriginalService } from "../../variants/original_service.ts";
 import { resolveByteRange } from "../byte_range.ts";
-import { buildCacheHeaders, withFailureLifetime } from "../caching.ts";
+import { buildCacheHeaders, toDeliveryError } from "../caching.ts";
 import { matchesIfMatch, matchesIfNoneMatch, matchesIfRange } from "../conditional_requests.ts";
 import { CROSS_ORIGIN_HEADERS, DELIVERY_METHODS, deliveryOptions } from "../delivery_headers.ts";
 import {
@@ -16,7 +16,6 @@ import {
 import type { HttpEnv } from "../http_env.ts";
 import { methodNotAllowed } from "../method_not_allowed.ts";
 import { buildOriginalHeaders, formatDigest } from "../original_headers.ts";
-import { toAppError } from "../problem.ts";
 
 /** What the original routes are made of. */
 export interface OriginalRoutesOptions {
@@ -38,7 +37,7 @@ export function originalRoutes(options: OriginalRoutesOptions): Hono<HttpEnv> {
       url = parseDeliveryUrl(c.req.url);
       return await answer(c, url, options);
     } catch (thrown) {
-      throw withFailureLifetime(toAppError(thrown), url?.hash ?? null);
+      throw toDeliveryError(thrown, { signal: c.req.raw.signal, hash: url?.hash ?? null });
     }
   });
   app.options(PATTERN, deliveryOptions());
@@ -90,7 +89,7 @@ async function sendBytes(
     });
   }
   if (range.kind === "part") {
-    const body = await service.open(record, { range, signal: c.req.raw.signal });
+    const body = await service.open(record, { start: range.start, end: range.end });
     return new Response(body, {
       status: 206,
       headers: {
@@ -106,7 +105,7 @@ async function sendBytes(
     "content-digest": formatDigest(record.hash),
   };
   if (c.req.method === "HEAD") return new Response(null, { headers: whole });
-  const body = await service.open(record, { signal: c.req.raw.signal });
+  const body = await service.open(record, null);
   return new Response(body, { headers: whole });
 }
 

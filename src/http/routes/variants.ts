@@ -17,7 +17,7 @@ import {
 import { AppError } from "../../errors.ts";
 import type { OriginalService } from "../../variants/original_service.ts";
 import type { VariantDelivery, VariantService } from "../../variants/variant_service.ts";
-import { buildCacheHeaders, withFailureLifetime } from "../caching.ts";
+import { buildCacheHeaders, toDeliveryError } from "../caching.ts";
 import { matchesIfMatch, matchesIfNoneMatch } from "../conditional_requests.ts";
 import {
   CROSS_ORIGIN_HEADERS,
@@ -34,7 +34,6 @@ import {
 } from "../delivery_request.ts";
 import type { HttpEnv } from "../http_env.ts";
 import { methodNotAllowed } from "../method_not_allowed.ts";
-import { toAppError } from "../problem.ts";
 
 /** What the variant routes are made of. */
 export interface VariantRoutesOptions {
@@ -68,7 +67,7 @@ export function variantRoutes(options: VariantRoutesOptions): Hono<HttpEnv> {
       url = parseDeliveryUrl(c.req.url);
       return await answer(c, url, options);
     } catch (thrown) {
-      throw withFailureLifetime(toAppError(thrown), url?.hash ?? null);
+      throw toDeliveryError(thrown, { signal: c.req.raw.signal, hash: url?.hash ?? null });
     }
   });
   app.options(PATTERN, deliveryOptions());
