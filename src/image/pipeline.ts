@@ -12,8 +12,13 @@ import type { ImageFacts, ImageFormat } from "../core/image_facts.ts";
 import { AppError } from "../errors.ts";
 import { createBoxShrink } from "./box_shrink.ts";
 import { orientImage } from "./orient.ts";
-import { buildRenderPlan, type DecodePlan, type DecodeScale, keepsAlpha } from "./render_plan.ts";
-import type { RenderPlan } from "./render_plan.ts";
+import {
+  buildRenderPlan,
+  type DecodePlan,
+  type DecoderTraits,
+  keepsAlpha,
+  type RenderPlan,
+} from "./render_plan.ts";
 import { OUTPUT_MEDIA_TYPES, type OutputFormat, type RenderSpec } from "./render_spec.ts";
 import { createResampler } from "./resample.ts";
 import { flattenOnWhite, padToCanvas, type RgbaImage } from "./rgba_image.ts";
@@ -23,11 +28,10 @@ import type { RasterInfo, StripSink } from "./strip.ts";
 export interface ImageDecoder {
   /** The formats it reads. */
   readonly formats: readonly ImageFormat[];
-  /** The scales it offers, 1 among them. */
-  readonly scales: readonly DecodeScale[];
+  readonly traits: DecoderTraits;
   /**
-   * Decodes at `plan.scale` into a raster of `plan.raster`, top to bottom, until the sink needs no
-   * more. Pixels outside `plan.region` may hold anything.
+   * Decodes at `plan.scale` into a raster of `plan.raster` and delivers the rows of `plan.region`,
+   * top to bottom, until the sink needs no more.
    *
    * @throws {AppError} `image_undecodable`, `image_truncated`, `unsupported_image`.
    */
@@ -105,7 +109,7 @@ export async function renderImage(
   clock.mark("load");
   const plan = buildRenderPlan(facts, spec, {
     sourceBytes: source.length,
-    scales: decoder.scales,
+    decoder: decoder.traits,
   });
   checkMemory(plan, request.memoryBudgetBytes);
   const profile = await parts.profiles?.extract(source, facts) ?? null;
@@ -161,18 +165,18 @@ async function decodeAndResample(
   return image;
 }
 
-/** Lets only a raster of the planned size through, row after row. */
-function checkRaster({ raster }: DecodePlan, next: StripSink): StripSink {
+/** Lets only a region of the planned size through, row after row. */
+function checkRaster({ region }: DecodePlan, next: StripSink): StripSink {
   let rows = 0;
   return {
     begin(info: RasterInfo) {
-      if (info.width !== raster.width || info.height !== raster.height) {
+      if (info.width !== region.width || info.height !== region.height) {
         throw new AppError("image_undecodable", "The image's size differs from its header's");
       }
       next.begin(info);
     },
     write(strip) {
-      if (strip.y !== rows || strip.y + strip.rows > raster.height) {
+      if (strip.y !== rows || strip.y + strip.rows > region.height) {
         throw new AppError("image_undecodable", "The image's rows do not match its header");
       }
       rows += strip.rows;

@@ -24,7 +24,7 @@ interface JpegModule {
 export function createJpegModuleDecoder(): ImageDecoder {
   return {
     formats: ["jpeg"],
-    scales: [1, 2, 4, 8],
+    traits: { scales: [1, 2, 4, 8], crops: false },
     async decode(bytes, _facts, { plan, sink }) {
       const module = (await import("imagescript/wasm/node/jpeg.js")).default as unknown;
       const { width, height } = plan.raster;

@@ -8,15 +8,15 @@
 
 import type { ImageFormat } from "../../core/image_facts.ts";
 import { AppError } from "../../errors.ts";
+import { JPEG_DECODER } from "../../image/jpeg_codec.ts";
 import type { ImageDecoder, ImageEncoder, PipelineParts } from "../../image/pipeline.ts";
 import { PNG_DECODER, PNG_ENCODER } from "../../image/png/png_codec.ts";
-import type { DecodeScale } from "../../image/render_plan.ts";
+import type { DecoderTraits } from "../../image/render_plan.ts";
 import type { OutputFormat } from "../../image/render_spec.ts";
-import { createJpegModuleDecoder } from "../imagescript/jpeg_module.ts";
 import { createNativeEncoder } from "../imagescript/native_encoders.ts";
 
 const DECODERS: Partial<Record<ImageFormat, () => ImageDecoder>> = {
-  jpeg: createJpegModuleDecoder,
+  jpeg: () => JPEG_DECODER,
   png: () => PNG_DECODER,
 };
 
@@ -26,9 +26,9 @@ const ENCODERS: Partial<Record<OutputFormat, () => ImageEncoder>> = {
   png: () => PNG_ENCODER,
 };
 
-/** The scales that the decoder of a format offers: known without loading it. */
-export function decoderScales(format: ImageFormat): readonly DecodeScale[] {
-  return format === "jpeg" ? [1, 2, 4, 8] : [1];
+/** What the decoder of a format can do: known without loading it. */
+export function findDecoderTraits(format: ImageFormat): DecoderTraits {
+  return format === "jpeg" ? JPEG_DECODER.traits : { scales: [1], crops: false };
 }
 
 /** Creates the pipeline's parts; codecs are made on first use and kept. */

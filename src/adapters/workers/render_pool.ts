@@ -18,7 +18,7 @@ import { buildRenderPlan } from "../../image/render_plan.ts";
 import type { RenderSpec } from "../../image/render_spec.ts";
 import type { ImageRenderer } from "../../variants/ports.ts";
 import { Admission } from "./admission.ts";
-import { decoderScales } from "./codec_registry.ts";
+import { findDecoderTraits } from "./codec_registry.ts";
 import { RenderSlot } from "./render_slot.ts";
 
 /** How large a pool is and what it may take. */
@@ -114,7 +114,7 @@ class WorkerRenderPool implements RenderPool {
     const facts = await this.#probe(source);
     const plan = buildRenderPlan(facts, spec, {
       sourceBytes: source.length,
-      scales: decoderScales(facts.format),
+      decoder: findDecoderTraits(facts.format),
     });
     if (plan.estimatedBytes > this.#memoryBudgetBytes) {
       throw new AppError("image_budget_exceeded", "Rendering the image would take too much memory");

@@ -11,7 +11,7 @@ import { encodePng } from "./encode_png.ts";
 /** Decodes PNG at full size. */
 export const PNG_DECODER: ImageDecoder = {
   formats: ["png"],
-  scales: [1],
+  traits: { scales: [1], crops: false },
   decode: (bytes, facts, { sink }) => decodePng(bytes, facts, sink),
 };
 

@@ -1,0 +1,35 @@
+/**
+ * JPEG behind the pipeline's ports.
+ *
+ * @module
+ */
+
+import { AppError, type ErrorCode } from "../errors.ts";
+import { decodeJpeg, parseJpegHeader } from "./jpeg/decode_jpeg.ts";
+import { JpegError, type JpegErrorReason } from "./jpeg/jpeg_error.ts";
+import type { ImageDecoder } from "./pipeline.ts";
+
+const CODES: Readonly<Record<JpegErrorReason, ErrorCode>> = {
+  truncated: "image_truncated",
+  corrupt: "image_undecodable",
+  unsupported: "unsupported_image",
+  budget: "image_budget_exceeded",
+};
+
+/** Decodes JPEG at 1/1, 1/2, 1/4 or 1/8, and only the rows and columns that are shown. */
+export const JPEG_DECODER: ImageDecoder = {
+  formats: ["jpeg"],
+  traits: { scales: [1, 2, 4, 8], crops: true },
+  decode(bytes, facts, { plan, sink }) {
+    try {
+      const { width, height } = parseJpegHeader(bytes);
+      if (width !== facts.width || height !== facts.height) {
+        throw new AppError("image_undecodable", "The JPEG's size differs from its header's");
+      }
+      decodeJpeg(bytes, { scale: plan.scale, region: plan.region }, sink);
+    } catch (error) {
+      if (!(error instanceof JpegError)) throw error;
+      throw new AppError(CODES[error.reason], error.message, { cause: error });
+    }
+  },
+};
