@@ -3,6 +3,7 @@ import { testObjectStore } from "./object_store_suite.ts";
 
 testObjectStore({
   name: "createDiskObjectStore()",
+  tiers: true,
   archives: true,
   async create() {
     const root = await Deno.makeTempDir({ prefix: "facet-disk-" });

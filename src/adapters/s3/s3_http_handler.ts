@@ -1,0 +1,92 @@
+import type { S3ClientConfig } from "@aws-sdk/client-s3";
+
+/** What the SDK hands to a request handler; the part of its type that is used here. */
+interface SdkRequest {
+  readonly method: string;
+  readonly protocol: string;
+  readonly hostname: string;
+  readonly port?: number | undefined;
+  readonly path: string;
+  readonly query?: Record<string, string | string[] | null> | undefined;
+  readonly headers: Record<string, string>;
+  readonly body?: unknown;
+}
+
+/** A request handler of the SDK that can be closed. */
+export interface S3HttpHandler {
+  readonly requestHandler: NonNullable<S3ClientConfig["requestHandler"]>;
+  close(): void;
+}
+
+/** Headers that `fetch` sets by itself, with the values that were signed. */
+const FETCH_SETS = new Set(["host", "content-length"]);
+
+/**
+ * Sends the SDK's requests with `fetch`: one copy of a part on its way out, a web stream on the way
+ * in, and a pool of connections that closes at once. The SDK's own handler goes through `node:http`
+ * and leaves idle sockets open.
+ */
+export function createS3HttpHandler(): S3HttpHandler {
+  const client = Deno.createHttpClient({ poolMaxIdlePerHost: 64, http2: false });
+
+  async function handle(
+    request: SdkRequest,
+    options: { readonly abortSignal?: AbortSignal } = {},
+  ): Promise<{ response: unknown }> {
+    const headers = new Headers({ "accept-encoding": "identity" });
+    for (const [name, value] of Object.entries(request.headers)) {
+      if (!FETCH_SETS.has(name.toLowerCase())) headers.set(name, value);
+    }
+    const response = await fetch(toUrl(request), {
+      method: request.method,
+      headers,
+      body: toBody(request.body),
+      redirect: "manual",
+      signal: options.abortSignal ?? null,
+      client,
+    });
+    return {
+      response: {
+        statusCode: response.status,
+        reason: response.statusText,
+        headers: Object.fromEntries(response.headers),
+        body: response.body ?? undefined,
+      },
+    };
+  }
+
+  const requestHandler = {
+    handle,
+    destroy() {},
+    updateHttpClientConfig() {},
+    httpHandlerConfigs: () => ({}),
+  };
+  return {
+    requestHandler: requestHandler as unknown as S3HttpHandler["requestHandler"],
+    close: () => client.close(),
+  };
+}
+
+function toBody(body: unknown): BodyInit | null {
+  if (body === undefined || body === null) return null;
+  if (typeof body === "string" || body instanceof Uint8Array) return body as BodyInit;
+  throw new TypeError("Cannot send this body: parts are bytes or text");
+}
+
+/** The URL as it was signed: the path is encoded already, the query is not. */
+function toUrl({ protocol, hostname, port, path, query }: SdkRequest): string {
+  const pairs = Object.entries(query ?? {}).flatMap(([name, value]) => {
+    const values = Array.isArray(value) ? value : [value];
+    return values.map((one) => one === null ? encode(name) : `${encode(name)}=${encode(one)}`);
+  });
+  const host = port === undefined ? hostname : `${hostname}:${port}`;
+  return `${protocol}//${host}${path}${pairs.length > 0 ? `?${pairs.join("&")}` : ""}`;
+}
+
+/** RFC 3986 percent-encoding, as SigV4 asks for. */
+function encode(text: string): string {
+  return encodeURIComponent(text).replace(
+    /[!'()*]/g,
+    (char) => `%${char.charCodeAt(0).toString(16).toUpperCase()}`,
+  );
+}
