@@ -12,8 +12,16 @@ export interface PackTarget {
 }
 
 // The lane weights of ../strip.ts, as tables: a load costs less than a conversion and a product.
-const LANE1_OF = Float64Array.from({ length: 256 }, (_, value) => value * 2 ** 17);
-const LANE2_OF = Float64Array.from({ length: 256 }, (_, value) => value * 2 ** 34);
+/** `value * LANE1` for every sample value. */
+export const LANE1_OF: Float64Array = Float64Array.from(
+  { length: 256 },
+  (_, value) => value * 2 ** 17,
+);
+/** `value * LANE2` for every sample value. */
+export const LANE2_OF: Float64Array = Float64Array.from(
+  { length: 256 },
+  (_, value) => value * 2 ** 34,
+);
 
 /** Packs one component: lane 0. */
 export function packGray(target: PackTarget, line: SampleLine): void {

@@ -9,6 +9,7 @@ import {
   packYcck,
   type SampleLine,
 } from "./pack_row.ts";
+import { packTriangleH, packTriangleHv } from "./pack_triangle.ts";
 import {
   chooseUpsampling,
   needsNeighbourRow,
@@ -47,6 +48,9 @@ export class StripWriter {
   readonly #lag: number;
   readonly #channels: readonly Channel[];
   readonly #pixels: Float64Array;
+  readonly #lines: readonly SampleLine[];
+  /** How chroma is packed together with luma; null when every channel gets a line of its own. */
+  readonly #fused: typeof packTriangleH | null;
   readonly #span: PixelSpan;
   readonly #strip: { y: number; rows: number; color: Float64Array; alpha: null };
 
@@ -69,6 +73,8 @@ export class StripWriter {
       const line = new Uint8Array(kind === "direct" ? 0 : region.width);
       return { component, kind, line, samples: { bytes: line, at: 0 } };
     });
+    this.#lines = this.#channels.map(({ samples }) => samples);
+    this.#fused = chooseFused(this.#channels);
     this.#lag = this.#channels.some(({ kind }) => needsNeighbourRow(kind)) ? 1 : 0;
     this.#pixels = new Float64Array((mcuHeight + this.#lag) * region.width);
     this.#strip = { y: 0, rows: 0, color: this.#pixels, alpha: null };
@@ -104,9 +110,17 @@ export class StripWriter {
 
   #packRow(y: number, options: { firstRow: number; at: number }): void {
     const channels = this.#channels;
-    for (let i = 0; i < channels.length; i++) this.#loadLine(channels[i], y, options.firstRow);
-    const target: PackTarget = { pixels: this.#pixels, at: options.at, count: this.#span.count };
-    const lines = channels.map(({ samples }) => samples);
+    const { firstRow, at } = options;
+    const target: PackTarget = { pixels: this.#pixels, at, count: this.#span.count };
+    const lines = this.#lines;
+    this.#loadLine(channels[0], y, firstRow);
+    if (this.#fused) {
+      const [, { component: cb }, { component: cr }] = channels;
+      const rows = nearestRows(cb, y, firstRow);
+      this.#fused(target, lines[0], { pair: { cb, cr }, rows, x: this.#span.x });
+      return;
+    }
+    for (let i = 1; i < channels.length; i++) this.#loadLine(channels[i], y, firstRow);
     const { color, inverted } = this.picture.header;
     if (color === "gray") packGray(target, lines[0]);
     else if (color === "cmyk") packCmyk(target, lines, { inverted });
@@ -117,25 +131,39 @@ export class StripWriter {
   /** Makes `samples` of a channel hold the values of output row `y`. */
   #loadLine(channel: Channel, y: number, firstRow: number): void {
     const { component, kind, line, samples } = channel;
-    const { stride, height, vNum, vDen, rowsPerMcu } = component;
     const options = { span: this.#span, line };
-    // Plane row 0 is the row before the first one of MCU row `firstRow`.
-    const top = 1 - firstRow * rowsPerMcu;
-    const near = Math.min(Math.floor((y * vDen) / vNum), height - 1);
-    const nearAt = (near + top) * stride;
+    const rows = nearestRows(component, y, firstRow);
     if (kind === "direct") {
       samples.bytes = component.plane;
-      samples.at = nearAt + this.#span.x;
-      return;
-    }
-    if (kind === "nearest") upsampleNearest(component, nearAt, options);
-    else if (kind === "triangle-h") upsampleTriangleH(component, nearAt, options);
-    else {
-      const below = (y & 1) === 1;
-      const far = Math.min(Math.max(below ? near + 1 : near - 1, 0), height - 1);
-      const rows = { near: nearAt, far: (far + top) * stride, below };
-      if (kind === "triangle-v") upsampleTriangleV(component, rows, options);
-      else upsampleTriangleHv(component, rows, options);
-    }
+      samples.at = rows.near + this.#span.x;
+    } else if (kind === "nearest") upsampleNearest(component, rows.near, options);
+    else if (kind === "triangle-h") upsampleTriangleH(component, rows.near, options);
+    else if (kind === "triangle-v") upsampleTriangleV(component, rows, options);
+    else upsampleTriangleHv(component, rows, options);
   }
+}
+
+/**
+ * Where in the plane the sample rows for output row `y` begin: the nearest one, and the one on the
+ * other side of `y` (the same one at the edges of the picture). Plane row 0 is the row before the
+ * first one of MCU row `firstRow`.
+ */
+function nearestRows(
+  component: Component,
+  y: number,
+  firstRow: number,
+): { near: number; far: number; below: boolean } {
+  const { stride, height, vNum, vDen, rowsPerMcu } = component;
+  const top = 1 - firstRow * rowsPerMcu;
+  const near = Math.min(Math.floor((y * vDen) / vNum), height - 1);
+  const below = (y & 1) === 1;
+  const far = Math.min(Math.max(below ? near + 1 : near - 1, 0), height - 1);
+  return { near: (near + top) * stride, far: (far + top) * stride, below };
+}
+
+function chooseFused(channels: readonly Channel[]): typeof packTriangleH | null {
+  if (channels.length !== 3 || channels[0].kind !== "direct") return null;
+  if (channels[1].kind !== channels[2].kind) return null;
+  if (channels[1].kind === "triangle-h") return packTriangleH;
+  return channels[1].kind === "triangle-hv" ? packTriangleHv : null;
 }
