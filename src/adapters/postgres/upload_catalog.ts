@@ -109,8 +109,9 @@ async function insertRow(sql: Sql, request: ClaimRequest): Promise<void> {
         ${request.visibility}, ${request.attemptId},
         clock_timestamp() + ${request.leaseMs} * interval '1 millisecond')
       returning content_hash)
-    insert into asset_event (content_hash, from_state, to_state, reason, actor)
-    select content_hash, null, 'UPLOADING', 'uploaded', ${request.keyId} from made`;
+    insert into asset_event (content_hash, from_state, to_state, reason, actor, at)
+    select content_hash, null, 'UPLOADING', 'uploaded', ${request.keyId}, clock_timestamp()
+    from made`;
 }
 
 /** Nothing of a deleted row's visibility is left; otherwise public stays public. */
