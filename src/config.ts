@@ -3,6 +3,8 @@
  *
  * @module
  */
+import { parseSigningKeys } from "./core/url_signature.ts";
+import { parseVariantPresets } from "./core/variant_alias.ts";
 import { type EnvEntry, EnvReader, type EnvSource } from "./env_reader.ts";
 
 const KIB = 2 ** 10;
@@ -53,6 +55,9 @@ export interface Config {
   readonly dataDir: string;
   readonly upload: ReturnType<typeof readUpload>;
   readonly variants: ReturnType<typeof readVariants>;
+  /** Who exports the metrics: Deno itself (`OTEL_DENO=true`), or `/metrics` as text. */
+  readonly metricsExporter: "runtime" | "prometheus";
+  readonly delivery: ReturnType<typeof readDelivery>;
   readonly render: ReturnType<typeof readRender>;
 }
 
@@ -92,6 +97,8 @@ export function readConfig(source: EnvSource): ConfigResult {
     dataDir,
     upload: readUpload(env),
     variants: readVariants(env),
+    metricsExporter: source("OTEL_DENO") === "true" ? "runtime" : "prometheus",
+    delivery: readDelivery(env),
     render: readRender(env),
   };
   if (production) refuseDevelopmentDefaults(config, env.problems);
@@ -218,7 +225,8 @@ function readUpload(env: EnvReader) {
     maxBytes: env.bytes("MAX_UPLOAD_SIZE", 5 * GIB, { min: 1, max: 5 * TIB }),
     idleTimeoutMs: env.durationMs("UPLOAD_IDLE_TIMEOUT", 30 * SECOND, { min: 100, max: HOUR }),
     maxFilesPerForm: env.integer("UPLOAD_MAX_FILES", 100, { min: 1, max: 10_000 }),
-    concurrentPerInstance: env.integer("UPLOAD_CONCURRENCY", 16, { min: 1, max: 10_000 }),
+    /** Bytes of bodies held in memory by all uploads of this instance together. */
+    heldBytes: env.bytes("UPLOAD_MEMORY", 128 * MIB, { min: 16 * MIB, max: 64 * GIB }),
     concurrentPerKey: env.integer("UPLOAD_CONCURRENCY_PER_KEY", 64, { min: 1, max: 10_000 }),
     sessionTtlMs: env.durationMs("UPLOAD_SESSION_TTL", DAY, { min: 60 * SECOND, max: 30 * DAY }),
   };
@@ -242,6 +250,20 @@ function readVariants(env: EnvReader) {
     /** Variants above this size are not shared through KV. */
     kvMaxValueBytes: env.bytes("KV_MAX_VARIANT_SIZE", 600 * KIB, { min: 0, max: 700 * KIB }),
     kvTtlMs: env.durationMs("KV_TTL", 30 * DAY, { min: 60 * SECOND, max: 365 * DAY }),
+  };
+}
+
+function readDelivery(env: EnvReader) {
+  const signingKeys = env.parsed("FACET_SIGNING_KEYS", parseSigningKeys, { secret: true });
+  const requireSignatures = env.flag("REQUIRE_SIGNATURES", false);
+  if (requireSignatures && signingKeys === undefined) {
+    env.problems.push("FACET_SIGNING_KEYS is required when REQUIRE_SIGNATURES is on");
+  }
+  return {
+    /** Keys of signed URLs; null when none are configured. */
+    signingKeys: signingKeys ?? null,
+    requireSignatures,
+    presets: env.parsed("VARIANT_PRESETS", parseVariantPresets) ?? new Map(),
   };
 }
 

@@ -79,6 +79,25 @@ export class EnvReader {
     return value.replace(/\/+$/, "");
   }
 
+  /**
+   * A value in a format of its own, or undefined when it is not set. What `parse` throws is a
+   * problem; the text itself is not repeated when it is secret.
+   */
+  parsed<T>(
+    name: string,
+    parse: (text: string) => T,
+    options: { secret?: boolean } = {},
+  ): T | undefined {
+    const text = this.optional(name, options);
+    if (text === undefined) return undefined;
+    try {
+      return parse(text);
+    } catch (error) {
+      this.problems.push(`${name}: ${(error as Error).message}`);
+      return undefined;
+    }
+  }
+
   /** One of a closed list of words. */
   choice<T extends string>(name: string, fallback: T, allowed: readonly T[]): T {
     return this.#read(name, fallback, (text) => {

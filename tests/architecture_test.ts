@@ -27,7 +27,7 @@ const MAY_IMPORT: Readonly<Record<string, readonly string[]>> = {
   image: ["core", "errors"],
   telemetry: ["core", "errors"],
   core: ["errors"],
-  config: [],
+  config: ["core", "errors"],
   errors: [],
 };
 

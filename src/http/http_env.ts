@@ -1,3 +1,4 @@
+import type { Hono } from "hono";
 import type { Principal } from "../core/principal.ts";
 
 /** What middleware leaves on the Hono context for handlers. */
@@ -15,3 +16,6 @@ export interface HttpEnv {
     remoteAddress?: string;
   };
 }
+
+/** A group of routes, to be mounted by `createHttpApp`. */
+export type HttpRoutes = Hono<HttpEnv>;

@@ -1,0 +1,126 @@
+/**
+ * The composition root: the only place (with the files of `app/`) that constructs adapters and
+ * hands them to the features.
+ *
+ * @module
+ */
+import type { Config } from "./config.ts";
+import { openCatalog } from "./app/catalog.ts";
+import { createDelivery } from "./app/delivery.ts";
+import { createIngestion } from "./app/ingestion.ts";
+import type { Service } from "./app/serve.ts";
+import { openStorage } from "./app/storage.ts";
+import type { ContentHash } from "./core/content_hash.ts";
+import type { Principal, Scope } from "./core/principal.ts";
+import { createHttpApp } from "./http/app.ts";
+import { healthRoutes } from "./http/routes/health.ts";
+import { metricsRoutes } from "./http/routes/metrics.ts";
+import type { JobName, JobRunner } from "./jobs/schedule.ts";
+import type { Logger } from "./telemetry/logger.ts";
+import { createMetrics } from "./telemetry/metrics.ts";
+
+/** How long a readiness probe of one dependency may take. Milliseconds. */
+const PROBE_TIMEOUT_MS = 2_000;
+
+/** What the service is given besides its configuration. */
+export interface AppOptions {
+  readonly logger: Logger;
+  /** Applies pending migrations first, as development does; production does so before it deploys. */
+  readonly migrate: boolean;
+}
+
+/** The service, and the jobs that run beside it. */
+export interface App extends Service {
+  readonly runJob: JobRunner;
+}
+
+/** Builds the service. Everything but an embedded database is opened on first use. */
+export async function createApp(config: Config, options: AppOptions): Promise<App> {
+  const { logger } = options;
+  const metrics = await createMetrics({ exporter: config.metricsExporter });
+  const catalog = await openCatalog(config.database, {
+    observe: ({ name, durationMs }) =>
+      metrics.record("catalog_query_ms", durationMs, { operation: name }),
+  });
+  const { database } = catalog;
+  if (options.migrate) {
+    const { migrateDatabase, readMigrations } = await import("./adapters/postgres/migrations.ts");
+    await migrateDatabase(database, await readMigrations());
+  }
+  const { store } = await openStorage(config.storage);
+  const authenticator = {
+    authenticate: (key: string): Promise<Principal | null> =>
+      Promise.resolve(
+        key === config.adminKey
+          ? {
+            tenant: "default",
+            keyId: "admin",
+            scopes: new Set<Scope>(["admin"]),
+            bytesPerDay: null,
+            concurrentUploads: null,
+          }
+          : null,
+      ),
+  };
+  const quota = { reserve: () => Promise.resolve(true), refund: () => Promise.resolve() };
+  const delivery = createDelivery(config, { database, store, metrics });
+  const ingestion = createIngestion(config, {
+    database,
+    store,
+    authenticator,
+    quota,
+    logger,
+    onUploaded: (hash: ContentHash) => delivery.variants.forget(hash),
+  });
+  const jobs: Readonly<Record<JobName, () => Promise<unknown>>> = {
+    "sweep-uploads": () => Promise.resolve(),
+    "make-partitions": () => Promise.resolve(),
+  };
+  const runJob: JobRunner = async (name) => {
+    await jobs[name]();
+  };
+  let shuttingDown = false;
+  const http = createHttpApp({
+    routes: [
+      healthRoutes({
+        dependencies: [
+          { name: "catalog", required: true, probe: async () => Boolean(await database.ping()) },
+          {
+            name: "storage",
+            required: true,
+            probe: async (signal) => {
+              await store.ping({ signal });
+              return true;
+            },
+          },
+        ],
+        probeTimeoutMs: PROBE_TIMEOUT_MS,
+        nowMs: () => performance.now(),
+        isShuttingDown: () => shuttingDown,
+      }),
+      metricsRoutes({ serialize: metrics.serialize }),
+      ...ingestion.routes,
+      ...delivery.routes,
+    ],
+    logger,
+    newId: () => crypto.randomUUID(),
+    nowMs: () => performance.now(),
+    accessLog: config.http.accessLog
+      ? (fields) => logger.log("info", "request", fields)
+      : undefined,
+    onProblem: ({ kind, code }) => metrics.add("http_problems_total", 1, { kind, code }),
+  });
+  return {
+    runJob,
+    fetch: (request, peer) => http.fetch(request, peer),
+    beginShutdown() {
+      shuttingDown = true;
+    },
+    async close() {
+      await ingestion.ingest.settled();
+      delivery.renderer.close();
+      await store.close();
+      await catalog.close();
+    },
+  };
+}

@@ -1,0 +1,157 @@
+/**
+ * What `main.ts` can be asked to do. Each command loads only what it needs, so that the service
+ * starts fast.
+ *
+ * @module
+ */
+import { type Config, DEVELOPMENT_KEY_PREFIX, readConfig } from "../config.ts";
+import type { EnvSource } from "../env_reader.ts";
+import { AppError } from "../errors.ts";
+import { formatConfigEntries } from "../cli/config.ts";
+import { printErrorLine, printLine, writeAll } from "../cli/terminal.ts";
+import { type JobRunner, registerSchedule } from "../jobs/schedule.ts";
+import { createLogger } from "../telemetry/logger.ts";
+import { StartError } from "./start_error.ts";
+
+const jobRunner = Promise.withResolvers<JobRunner>();
+
+/** Registers the scheduled jobs; they wait for the service that {@linkcode runCommand} starts. */
+export function registerCrons(): void {
+  registerSchedule(jobRunner.promise);
+}
+
+/** The commands and what they do, for the usage text. */
+const COMMANDS = {
+  serve: "serve (the default)",
+  dev: "serve with everything embedded, for development",
+  migrate: "bring the database up to date",
+  config: "print the effective configuration",
+} as const;
+
+type Command = keyof typeof COMMANDS;
+
+/** A command: returns the exit code, or undefined to keep the process running. */
+type Run = (config: Config, args: readonly string[]) => Promise<number | undefined>;
+
+/**
+ * Runs one command.
+ *
+ * @returns The exit code: 0 done, 1 could not start, 2 wrong usage.
+ */
+export async function runCommand(
+  name: string,
+  args: readonly string[],
+  env: EnvSource,
+): Promise<number | undefined> {
+  if (!isCommand(name)) return printUsage(name);
+  const result = readConfig(name === "dev" ? withDevelopment(env) : env);
+  if (!result.ok) {
+    for (const problem of result.problems) printErrorLine(`facet: ${problem}`);
+    return 1;
+  }
+  if (name === "config") {
+    printLine(formatConfigEntries(result.entries));
+    return 0;
+  }
+  try {
+    return await RUNNERS[name](result.config, args);
+  } catch (error) {
+    if (!(error instanceof StartError)) throw error;
+    printErrorLine(`facet: ${error.message}`);
+    return 1;
+  }
+}
+
+const RUNNERS: Readonly<Record<Exclude<Command, "config">, Run>> = {
+  serve: (config) => runService(config, { development: false }),
+  dev: (config) => runService(config, { development: true }),
+  migrate: runMigrate,
+};
+
+async function runService(
+  given: Config,
+  { development }: { development: boolean },
+): Promise<number> {
+  const { checkPort, serve } = await import("./serve.ts");
+  const { loadDevelopmentKey, prepareDataFolder } = await import("./data_folder.ts");
+  const usesFolder = given.database.kind === "embedded" || given.storage.kind === "disk";
+  checkPort(given.http);
+  if (usesFolder) await prepareDataFolder(given.dataDir);
+  const config = development && given.adminKey === undefined
+    ? { ...given, adminKey: await loadDevelopmentKey(given.dataDir, DEVELOPMENT_KEY_PREFIX) }
+    : given;
+  const logger = createLogger({
+    write: (lines) => writeAll(Deno.stdout, lines),
+    level: config.http.logLevel,
+    now: () => new Date(),
+  });
+  const { createApp } = await import("../app.ts");
+  const app = await createApp(config, { logger, migrate: config.environment === "development" });
+  jobRunner.resolve(app.runJob);
+  const { port, hostname, shutdownGraceMs } = config.http;
+  const banner = development ? await prepareBanner(config) : undefined;
+  await serve(app, {
+    port,
+    hostname,
+    shutdownGraceMs,
+    onListen(address) {
+      if (banner) printLine(banner(address));
+      else logger.log("info", "listening", { ...address });
+    },
+  });
+  logger.flush();
+  return 0;
+}
+
+async function prepareBanner(config: Config) {
+  const { formatDevBanner } = await import("./dev_banner.ts");
+  const { writeSamplePicture } = await import("./sample_picture.ts");
+  const sample = await writeSamplePicture(config.dataDir);
+  return (address: { hostname: string; port: number }) =>
+    formatDevBanner({ address, apiKey: config.adminKey ?? "", sample });
+}
+
+async function runMigrate(config: Config): Promise<number> {
+  const { openCatalog } = await import("./catalog.ts");
+  const { MigrationError, migrateDatabase, readMigrations } = await import(
+    "../adapters/postgres/migrations.ts"
+  );
+  if (config.database.kind === "embedded") await prepareFolder(config);
+  const catalog = await openCatalog(config.database);
+  try {
+    const { applied, unknown } = await migrateDatabase(catalog.database, await readMigrations());
+    for (const id of applied) printLine(`applied ${id}`);
+    for (const id of unknown) printLine(`unknown ${id}: a newer version was here`);
+    if (applied.length === 0) printLine("the database is up to date");
+    return 0;
+  } catch (error) {
+    if (error instanceof MigrationError || error instanceof AppError) {
+      throw new StartError(error.message);
+    }
+    throw error;
+  } finally {
+    await catalog.close();
+  }
+}
+
+async function prepareFolder(config: Config): Promise<void> {
+  const { prepareDataFolder } = await import("./data_folder.ts");
+  await prepareDataFolder(config.dataDir);
+}
+
+/** `dev` never takes a production database for its own, whatever FACET_ENV says. */
+function withDevelopment(env: EnvSource): EnvSource {
+  return (name) => name === "FACET_ENV" ? "development" : env(name);
+}
+
+function isCommand(name: string): name is Command {
+  return Object.hasOwn(COMMANDS, name);
+}
+
+function printUsage(name: string): number {
+  printErrorLine(`facet: there is no command "${name}". Commands:`);
+  for (const [command, does] of Object.entries(COMMANDS)) {
+    printErrorLine(`  ${command.padEnd(8)} ${does}`);
+  }
+  return 2;
+}

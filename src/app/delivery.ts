@@ -1,0 +1,103 @@
+import type { Config } from "../config.ts";
+import type { ObjectStore } from "../core/object_store.ts";
+import { DEFAULT_ALLOW_LIST, type VariantAllowList } from "../core/variant_spec.ts";
+import { createDeliveryCatalog } from "../adapters/postgres/delivery_catalog.ts";
+import type { Database } from "../adapters/postgres/database.ts";
+import { createRenderPool, type RenderPool } from "../adapters/workers/render_pool.ts";
+import type { HttpRoutes } from "../http/http_env.ts";
+import { originalRoutes } from "../http/routes/originals.ts";
+import { variantRoutes } from "../http/routes/variants.ts";
+import { RENDERER_VERSION } from "../image/renderer_version.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
+import { createAssetDirectory } from "../variants/asset_directory.ts";
+import { createOriginalReader } from "../variants/original_reader.ts";
+import { createOriginalService } from "../variants/original_service.ts";
+import type { DeliveryObserver } from "../variants/ports.ts";
+import { createVariantService, type VariantService } from "../variants/variant_service.ts";
+
+/** What delivery is made of, wired up. */
+export interface Delivery {
+  readonly routes: readonly HttpRoutes[];
+  readonly variants: VariantService;
+  readonly renderer: RenderPool;
+}
+
+/** Wires the delivery of variants and originals. */
+export function createDelivery(
+  config: Config,
+  parts: { readonly database: Database; readonly store: ObjectStore; readonly metrics: Metrics },
+): Delivery {
+  const { variants: limits, render, delivery } = config;
+  const nowMs = () => performance.now();
+  const catalog = createDeliveryCatalog(parts.database);
+  const directory = createAssetDirectory({ lookup: catalog, nowMs });
+  const reader = createOriginalReader(parts.store);
+  const observer = observeDelivery(parts.metrics);
+  const renderer = createRenderPool({
+    size: render.workers,
+    timeLimitMs: render.timeLimitMs,
+    memoryBudgetBytes: render.memoryBudgetBytes,
+    queueLimit: render.queueLimit,
+  });
+  observeRenderer(parts.metrics, renderer);
+  const variants = createVariantService({
+    directory,
+    reader,
+    renderer,
+    missing: catalog,
+    observer,
+    nowMs,
+    rendererVersion: RENDERER_VERSION,
+    cache: null,
+    leases: null,
+    memoryCacheBytes: limits.memoryCacheBytes,
+    maxSourceBytes: render.maxSourceBytes,
+  });
+  const originals = createOriginalService({ directory, reader, missing: catalog });
+  const signatures = {
+    keys: delivery.signingKeys,
+    required: delivery.requireSignatures,
+    nowSeconds: () => Date.now() / 1000,
+  };
+  return {
+    variants,
+    renderer,
+    routes: [
+      originalRoutes({ service: originals, signatures }),
+      variantRoutes({
+        service: variants,
+        originals,
+        allowList: buildAllowList(limits),
+        presets: delivery.presets,
+        signatures,
+        cacheId: `variants-${RENDERER_VERSION}`,
+      }),
+    ],
+  };
+}
+
+function buildAllowList(limits: Config["variants"]): VariantAllowList {
+  const { widths, heights, qualities, formats } = limits;
+  return { ...DEFAULT_ALLOW_LIST, widths, heights, qualities, formats };
+}
+
+function observeDelivery(metrics: Metrics): DeliveryObserver {
+  return {
+    cacheLookedUp(tier) {
+      metrics.add("cache_requests_total", 1);
+      if (tier !== null) metrics.add("cache_hits_total", 1, { tier: tier.toLowerCase() });
+    },
+    rendered(computeMs) {
+      metrics.record("variant_compute_ms", computeMs);
+      metrics.add("variant_renders_total", 1);
+    },
+    cacheFailed(operation, cause) {
+      metrics.add("cache_errors_total", 1, { operation, cause });
+    },
+  };
+}
+
+function observeRenderer(metrics: Metrics, renderer: RenderPool): void {
+  metrics.observe("render_queue_depth", () => renderer.stats().queued);
+  metrics.observe("inflight_megapixels", () => renderer.stats().inflightMegapixels);
+}

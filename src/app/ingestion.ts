@@ -1,0 +1,87 @@
+import type { Config } from "../config.ts";
+import type { ContentHash } from "../core/content_hash.ts";
+import type { ObjectStore } from "../core/object_store.ts";
+import { sniffMediaType } from "../adapters/file_type/sniff_media_type.ts";
+import type { Database } from "../adapters/postgres/database.ts";
+import { createUploadCatalog } from "../adapters/postgres/upload_catalog.ts";
+import { createUploadSessions } from "../adapters/postgres/upload_sessions.ts";
+import type { HttpRoutes } from "../http/http_env.ts";
+import type { Authenticator } from "../http/middleware/authentication.ts";
+import { uploadRoutes } from "../http/routes/uploads.ts";
+import { createUploadAdmission, type UploadQuota } from "../http/upload_admission.ts";
+import type { Logger } from "../telemetry/logger.ts";
+import { createIngest } from "../uploads/ingest.ts";
+import type { Ingest } from "../uploads/ports.ts";
+import { createFactReader } from "../uploads/read_facts.ts";
+import { createUuidV7 } from "./uuid_v7.ts";
+
+/** What uploads are made of, wired up. */
+export interface Ingestion {
+  readonly routes: readonly HttpRoutes[];
+  readonly ingest: Ingest;
+}
+
+/** What uploads need of the other parts. */
+export interface IngestionParts {
+  readonly database: Database;
+  readonly store: ObjectStore;
+  readonly authenticator: Authenticator;
+  readonly quota: UploadQuota;
+  readonly logger: Logger;
+  /** Called with the hash of every upload, so that a remembered "unknown" is forgotten. */
+  readonly onUploaded: (hash: ContentHash) => void;
+}
+
+/** Wires the ways in. */
+export function createIngestion(config: Config, parts: IngestionParts): Ingestion {
+  const { upload, storage } = config;
+  const ingest = createIngest({
+    catalog: createUploadCatalog(parts.database),
+    sessions: createUploadSessions(parts.database),
+    objects: parts.store,
+    facts: createFactReader(sniffMediaType),
+    newId: createUuidV7,
+    limits: {
+      maxBytes: upload.maxBytes,
+      partBytes: storage.partSizeBytes,
+      maxHeldBytes: upload.heldBytes,
+      idleTimeoutMs: upload.idleTimeoutMs,
+    },
+    reportFailure: (event, { error, ...details }) =>
+      parts.logger.log("warn", event, { ...details, error }),
+  });
+  const announcing = announceUploads(ingest, parts.onUploaded);
+  const admission = createUploadAdmission({
+    quota: parts.quota,
+    maxConcurrentPerKey: upload.concurrentPerKey,
+    now: () => new Date(),
+  });
+  return {
+    ingest: announcing,
+    routes: [
+      uploadRoutes({
+        ingest: announcing,
+        authenticator: parts.authenticator,
+        admission,
+        maxBytes: upload.maxBytes,
+      }),
+    ],
+  };
+}
+
+/** Delivery remembers unknown hashes for seconds; an upload on this instance ends that at once. */
+function announceUploads(ingest: Ingest, onUploaded: (hash: ContentHash) => void): Ingest {
+  return {
+    ...ingest,
+    async ingest(body, request) {
+      const result = await ingest.ingest(body, request);
+      onUploaded(result.asset.contentHash);
+      return result;
+    },
+    async adoptStaged(upload) {
+      const result = await ingest.adoptStaged(upload);
+      onUploaded(result.asset.contentHash);
+      return result;
+    },
+  };
+}

@@ -1,0 +1,21 @@
+import type { Config } from "../config.ts";
+import type { ObjectStore } from "../core/object_store.ts";
+import type { DiskPresigner } from "../adapters/disk/disk_presigner.ts";
+
+/** The object store, and what accepts direct uploads where the service itself has to. */
+export interface Storage {
+  readonly store: ObjectStore;
+  /** Checks direct uploads that arrive here; null where they go to the bucket. */
+  readonly diskPresigner: DiskPresigner | null;
+}
+
+/** Opens the configured object store. The vendor's client is loaded only when it is used. */
+export async function openStorage(config: Config["storage"]): Promise<Storage> {
+  if (config.kind === "disk") {
+    const { createDiskObjectStore } = await import("../adapters/disk/disk_object_store.ts");
+    const store = createDiskObjectStore({ root: config.root });
+    return { store, diskPresigner: store.presigner };
+  }
+  const { createS3ObjectStore } = await import("../adapters/s3/s3_object_store.ts");
+  return { store: createS3ObjectStore(config), diskPresigner: null };
+}
