@@ -10,7 +10,7 @@ import { u16be, u32be } from "../../core/image_header/byte_order.ts";
 import { memorySource } from "../../core/image_header/byte_source.ts";
 import { HeaderReader } from "../../core/image_header/header_reader.ts";
 import { type Box, listBoxes, parseItemTables } from "../../core/image_header/isobmff_boxes.ts";
-import { asciiBytes, be32, brokenOutput, concatBytes } from "./container_bytes.ts";
+import { asciiBytes, brokenOutput, buildBox, concatBytes } from "./container_bytes.ts";
 
 /** Item types that carry metadata: EXIF, XMP and any URI-typed one. */
 const METADATA_ITEMS = new Set(["Exif", "mime", "uri "]);
@@ -48,11 +48,6 @@ export function rewriteAvif(file: Uint8Array, icc: Uint8Array | null): Uint8Arra
 
 function wrap(box: Box): Uint8Array {
   return buildBox(box.type, [box.data]);
-}
-
-function buildBox(type: string, parts: readonly Uint8Array[]): Uint8Array {
-  const length = parts.reduce((sum, part) => sum + part.length, 8);
-  return concatBytes([be32(length), asciiBytes(type), ...parts]);
 }
 
 function addProfile(

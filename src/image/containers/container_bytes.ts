@@ -37,3 +37,9 @@ export function le32(value: number): Uint8Array {
 export function asciiBytes(text: string): Uint8Array {
   return Uint8Array.from(text, (char) => char.charCodeAt(0));
 }
+
+/** An ISO base media box. */
+export function buildBox(type: string, parts: readonly Uint8Array[]): Uint8Array {
+  const length = parts.reduce((sum, part) => sum + part.length, 8);
+  return concatBytes([be32(length), asciiBytes(type), ...parts]);
+}
