@@ -64,13 +64,26 @@ export interface ProblemContext {
   readonly method?: string;
 }
 
+/** The members of a problem document about a failure (RFC 9457 section 3). */
+export function describeProblem(error: AppError): Record<string, unknown> {
+  const [status, title] = STATUS[error.kind];
+  return {
+    type: `urn:facet:problem:${error.code}`,
+    title,
+    status,
+    detail: error.message,
+    code: error.code,
+    ...error.extensions,
+  };
+}
+
 /**
  * Builds the `application/problem+json` answer to a failure (RFC 9457).
  *
  * `Cache-Control` is `no-store` unless the error's `responseHeaders` say otherwise. Shows the public sentence and the stable code only: causes and stacks stay in the log.
  */
 export function buildProblemResponse(error: AppError, context: ProblemContext): Response {
-  const [status, title] = STATUS[error.kind];
+  const status = statusOf(error.kind);
   const headers = new Headers({
     "content-type": "application/problem+json",
     "cache-control": "no-store",
@@ -86,13 +99,8 @@ export function buildProblemResponse(error: AppError, context: ProblemContext): 
     headers.set("www-authenticate", 'Bearer realm="facet", error="insufficient_scope"');
   }
   const body = JSON.stringify({
-    type: `urn:facet:problem:${error.code}`,
-    title,
-    status,
-    detail: error.message,
+    ...describeProblem(error),
     instance: `urn:facet:request:${context.requestId}`,
-    code: error.code,
-    ...error.extensions,
   });
   return new Response(context.method === "HEAD" ? null : body, { status, headers });
 }

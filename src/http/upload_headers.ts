@@ -1,7 +1,7 @@
 import type { UploadRequest, Visibility } from "../uploads/ports.ts";
 import { AppError } from "../errors.ts";
 import { readDigests } from "./content_digest.ts";
-import { parseFileName } from "./file_name_header.ts";
+import { parseParameterizedField, readFileName } from "./parameterized_field.ts";
 
 /** What the headers and the query of a request say about its body. */
 export type UploadHeaders = Pick<
@@ -29,7 +29,9 @@ export function readUploadHeaders(headers: Headers, query: URLSearchParams): Upl
   return {
     contentLength: parseContentLength(headers.get("content-length")),
     claimedType: parseClaimedType(headers.get("content-type")),
-    fileName: (disposition === null ? null : parseFileName(disposition)) ?? query.get("fileName"),
+    fileName: disposition === null
+      ? query.get("fileName")
+      : readFileName(parseParameterizedField(disposition)) ?? query.get("fileName"),
     expectedSha256Digests: readDigests(headers),
     visibility: parseVisibility(query.get("visibility")),
   };

@@ -8,7 +8,9 @@ import type { HttpEnv } from "../http_env.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 import { takeRequestBody } from "../middleware/request_body.ts";
 import type { UploadAdmission } from "../upload_admission.ts";
+import { DEFAULT_FORM_LIMITS, type FormLimits } from "../multipart_form.ts";
 import { assertDeclaredSize, readUploadHeaders } from "../upload_headers.ts";
+import { uploadForm, type UploadFormDeps } from "./upload_form.ts";
 
 /** What the upload routes need. */
 export interface UploadRoutesDeps {
@@ -17,18 +19,40 @@ export interface UploadRoutesDeps {
   readonly admission: UploadAdmission;
   /** Longest body of one asset. Bytes. */
   readonly maxBytes: number;
+  /** Bounds of forms. @default {DEFAULT_FORM_LIMITS} */
+  readonly form?: Partial<FormLimits> | undefined;
+  /** Longest silence of a client, in milliseconds. @default {30000} */
+  readonly idleTimeoutMs?: number | undefined;
+  /** Bytes that must arrive during each `idleTimeoutMs` of waiting. @default {16384} */
+  readonly minWindowBytes?: number | undefined;
+  /** Is told of files of a form that failed by our fault. */
+  readonly reportProblem?: UploadFormDeps["reportProblem"];
 }
 
 /**
- * Uploads in one request: `POST /v1/assets` with the bytes as body, and `PUT /v1/assets/{hash}`
+ * Uploads in one request: `POST /v1/assets` with the bytes or a form as body, and `PUT /v1/assets/{hash}`
  * for those who know the hash. (Other methods on these paths belong to the asset routes.)
  */
 export function uploadRoutes(deps: UploadRoutesDeps): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   const mayUpload = requireScope("upload", deps.authenticator);
-  routes.post("/v1/assets", mayUpload, (c) => uploadBody(c, deps));
+  const formDeps: UploadFormDeps = {
+    ...deps,
+    form: { ...DEFAULT_FORM_LIMITS, ...deps.form },
+    idleTimeoutMs: deps.idleTimeoutMs ?? 30_000,
+    minWindowBytes: deps.minWindowBytes ?? 16 * 1024,
+  };
+  routes.post(
+    "/v1/assets",
+    mayUpload,
+    (c) => isForm(c) ? uploadForm(c, formDeps) : uploadBody(c, deps),
+  );
   routes.put("/v1/assets/:hash", mayUpload, (c) => uploadDeclared(c, deps));
   return routes;
+}
+
+function isForm(c: Context<HttpEnv>): boolean {
+  return /^multipart\/form-data\b/i.test(c.req.header("content-type") ?? "");
 }
 
 async function uploadBody(c: Context<HttpEnv>, deps: UploadRoutesDeps): Promise<Response> {
