@@ -36,8 +36,8 @@ export interface AssetDirectory {
    * @throws {AppError} `catalog_unavailable`, also when too many lookups are under way.
    */
   find(hash: ContentHash): Promise<AssetRecord | null>;
-  /** Forgets an asset, known or unknown: to be called after every change to it. */
-  forget(hash: ContentHash): void;
+  /** Forgets an asset, known or unknown, after every change to it; or all of them (null). */
+  forget(hash: ContentHash | null): void;
   /** Calls `listener` whenever a fresh answer differs from the one that was believed. */
   onChange(listener: (hash: ContentHash) => void): void;
 }
@@ -121,9 +121,10 @@ export function createAssetDirectory(options: AssetDirectoryOptions): AssetDirec
       }
     },
     forget(hash) {
-      known.delete(hash);
-      others.delete(hash);
-      underWay.delete(hash);
+      for (const map of [known, others, underWay]) {
+        if (hash === null) map.clear();
+        else map.delete(hash);
+      }
     },
     onChange(listener) {
       listeners.push(listener);
@@ -137,6 +138,7 @@ function createRecordMap(capacity: number) {
   return {
     get: (hash: string) => records.get(hash),
     delete: (hash: string) => records.delete(hash),
+    clear: () => records.clear(),
     set(hash: string, remembered: Remembered) {
       while (records.size >= capacity) records.delete(records.keys().next().value!);
       records.set(hash, remembered);

@@ -11,7 +11,8 @@ export interface FailureMemory {
   remember(key: VariantKey, error: unknown): void;
   /** @throws {AppError} the failure of this asset, while it is remembered. */
   check(key: VariantKey): void;
-  forget(hash: ContentHash): void;
+  /** Forgets the failure of an asset, or of all (null). */
+  forget(hash: ContentHash | null): void;
 }
 
 /** Creates a failure memory: `ttlMs` (default 60 s), at most `maxEntries` (default 1,000). */
@@ -38,7 +39,8 @@ export function createFailureMemory(
       failures.delete(key.hash);
     },
     forget(hash) {
-      failures.delete(hash);
+      if (hash === null) failures.clear();
+      else failures.delete(hash);
     },
   };
 }

@@ -16,8 +16,8 @@ export interface MemoryCache<Entry extends Sized> {
   /** Keeps an entry; one that is larger than the whole cache is not kept. */
   set(key: VariantKey, entry: Entry): void;
   delete(key: VariantKey): void;
-  /** Removes every variant of an asset; returns how many there were. */
-  deleteAll(hash: ContentHash): number;
+  /** Removes every variant of an asset, or of all (null); returns how many there were. */
+  deleteAll(hash: ContentHash | null): number;
   /** Bytes held, with overhead: never above the capacity. */
   readonly sizeBytes: number;
   readonly entryCount: number;
@@ -65,7 +65,7 @@ export function createMemoryCache<Entry extends Sized>(capacityBytes: number): M
       remove(nameOf(key));
     },
     deleteAll(hash) {
-      const names = [...variantsByHash.get(hash) ?? []];
+      const names = [...(hash === null ? entries.keys() : variantsByHash.get(hash) ?? [])];
       names.forEach(remove);
       return names.length;
     },

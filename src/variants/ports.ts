@@ -189,6 +189,9 @@ export interface DeliveryObserver {
 export interface PurgeBus {
   /** @throws when the message could not be handed over. */
   publish(hash: ContentHash): Promise<void>;
-  /** Calls `listener` for messages of every instance, this one included, until disposed. */
-  subscribe(listener: (hash: ContentHash) => void): AsyncDisposable;
+  /**
+   * Calls `listener` for messages of every instance, this one included, until disposed; with null
+   * when messages were missed, so that everything has to be forgotten.
+   */
+  subscribe(listener: (hash: ContentHash | null) => void): AsyncDisposable;
 }

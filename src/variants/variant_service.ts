@@ -84,8 +84,11 @@ export interface VariantService {
   deliver(request: VariantRequest): Promise<VariantDelivery>;
   /** Forgets what is believed of an asset; to be called when it was uploaded or changed here. */
   forget(hash: ContentHash): void;
-  /** Forgets an asset and all its variants in this process; returns how many variants it held. */
-  purgeLocal(hash: ContentHash): number;
+  /**
+   * Forgets an asset and all its variants in this process, or all assets (null); returns how many
+   * variants there were.
+   */
+  purgeLocal(hash: ContentHash | null): number;
   /** Whether a variant is in this process's memory. */
   isCached(hash: ContentHash, spec: VariantSpec): boolean;
 }
@@ -271,7 +274,7 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     },
     forget: (hash) => directory.forget(hash),
     purgeLocal(hash) {
-      for (const job of underWay) if (job.hash === hash) job.purged = true;
+      for (const job of underWay) if (hash === null || job.hash === hash) job.purged = true;
       directory.forget(hash);
       failures.forget(hash);
       return memory.deleteAll(hash);

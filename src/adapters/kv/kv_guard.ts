@@ -1,0 +1,68 @@
+import type { DeliveryObserver } from "../../variants/ports.ts";
+
+/** What a guard needs. */
+export interface KvGuardOptions {
+  readonly observer?: DeliveryObserver | undefined;
+  /** Milliseconds from any fixed point. */
+  readonly nowMs: () => number;
+  /** Longest wait for one operation. Default 500 ms. */
+  readonly timeoutMs?: number;
+  /** Failures in a row after which KV is left alone. Default 5. */
+  readonly failureThreshold?: number;
+  /** How long it is left alone. Default 5 s. */
+  readonly pauseMs?: number;
+}
+
+/** The part of an observer's vocabulary that names operations. */
+export type KvOperation = Parameters<DeliveryObserver["cacheFailed"]>[0];
+
+/** Keeps a KV store that is slow or down from slowing anybody else down. */
+export interface KvGuard {
+  /**
+   * Runs one operation; undefined when it failed, took too long, or was not tried because others
+   * failed just before. Never throws. What takes too long goes on unheard.
+   */
+  attempt<Value>(operation: KvOperation, work: () => Promise<Value>): Promise<Value | undefined>;
+  /** Whether KV is left alone at the moment. */
+  readonly isOpen: boolean;
+}
+
+/** Creates a guard: one for all uses of one KV store, so that each learns from the others. */
+export function createKvGuard(options: KvGuardOptions): KvGuard {
+  const { observer, nowMs, timeoutMs = 500, failureThreshold = 5, pauseMs = 5_000 } = options;
+  let failuresInRow = 0;
+  let pausedUntilMs = -Infinity;
+
+  function fail(operation: KvOperation, cause: "error" | "timeout"): undefined {
+    observer?.cacheFailed(operation, cause);
+    // After the pause a single failure opens the circuit again: the count is not reset.
+    if (++failuresInRow >= failureThreshold) pausedUntilMs = nowMs() + pauseMs;
+  }
+
+  return {
+    async attempt(operation, work) {
+      if (nowMs() < pausedUntilMs) {
+        observer?.cacheFailed(operation, "circuit_open");
+        return undefined;
+      }
+      const late = Symbol();
+      const { promise: timeout, resolve } = Promise.withResolvers<typeof late>();
+      const timer = setTimeout(() => resolve(late), timeoutMs);
+      try {
+        const running = work();
+        running.catch(() => {});
+        const value = await Promise.race([running, timeout]);
+        if (value === late) return fail(operation, "timeout");
+        failuresInRow = 0;
+        return value as Awaited<ReturnType<typeof work>>;
+      } catch {
+        return fail(operation, "error");
+      } finally {
+        clearTimeout(timer);
+      }
+    },
+    get isOpen() {
+      return nowMs() < pausedUntilMs;
+    },
+  };
+}
