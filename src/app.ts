@@ -6,15 +6,17 @@
  */
 import type { Config } from "./config.ts";
 import { openCatalog } from "./app/catalog.ts";
-import { createDelivery } from "./app/delivery.ts";
+import { createDelivery, observeDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
 import type { Service } from "./app/serve.ts";
+import { openSharedCache } from "./app/shared_cache.ts";
 import { openStorage } from "./app/storage.ts";
 import type { ContentHash } from "./core/content_hash.ts";
 import type { Principal, Scope } from "./core/principal.ts";
 import { createHttpApp } from "./http/app.ts";
 import { healthRoutes } from "./http/routes/health.ts";
 import { metricsRoutes } from "./http/routes/metrics.ts";
+import { RENDERER_VERSION } from "./image/renderer_version.ts";
 import type { JobName, JobRunner } from "./jobs/schedule.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -63,7 +65,13 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       ),
   };
   const quota = { reserve: () => Promise.resolve(true), refund: () => Promise.resolve() };
-  const delivery = createDelivery(config, { database, store, metrics });
+  const observer = observeDelivery(metrics);
+  const shared = await openSharedCache(config, {
+    rendererVersion: RENDERER_VERSION,
+    observer,
+    logger,
+  });
+  const delivery = createDelivery(config, { database, store, metrics, observer, shared });
   const ingestion = createIngestion(config, {
     database,
     store,
@@ -93,6 +101,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
               return true;
             },
           },
+          { name: "kv", required: false, probe: () => shared?.probe() ?? Promise.resolve(false) },
         ],
         probeTimeoutMs: PROBE_TIMEOUT_MS,
         nowMs: () => performance.now(),
@@ -118,7 +127,8 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     },
     async close() {
       await ingestion.ingest.settled();
-      delivery.renderer.close();
+      await delivery.close();
+      shared?.close();
       await store.close();
       await catalog.close();
     },

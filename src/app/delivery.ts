@@ -13,6 +13,7 @@ import { createAssetDirectory } from "../variants/asset_directory.ts";
 import { createOriginalReader } from "../variants/original_reader.ts";
 import { createOriginalService } from "../variants/original_service.ts";
 import type { DeliveryObserver } from "../variants/ports.ts";
+import type { SharedCache } from "./shared_cache.ts";
 import { createVariantService, type VariantService } from "../variants/variant_service.ts";
 
 /** What delivery is made of, wired up. */
@@ -20,19 +21,30 @@ export interface Delivery {
   readonly routes: readonly HttpRoutes[];
   readonly variants: VariantService;
   readonly renderer: RenderPool;
+  close(): Promise<void>;
+}
+
+/** What delivery needs of the other parts. */
+export interface DeliveryParts {
+  readonly database: Database;
+  readonly store: ObjectStore;
+  readonly metrics: Metrics;
+  readonly observer: DeliveryObserver;
+  /** Null when instances share nothing. */
+  readonly shared: SharedCache | null;
 }
 
 /** Wires the delivery of variants and originals. */
 export function createDelivery(
   config: Config,
-  parts: { readonly database: Database; readonly store: ObjectStore; readonly metrics: Metrics },
+  parts: DeliveryParts,
 ): Delivery {
   const { variants: limits, render, delivery } = config;
   const nowMs = () => performance.now();
   const catalog = createDeliveryCatalog(parts.database);
   const directory = createAssetDirectory({ lookup: catalog, nowMs });
   const reader = createOriginalReader(parts.store);
-  const observer = observeDelivery(parts.metrics);
+  const { observer, shared } = parts;
   const renderer = createRenderPool({
     size: render.workers,
     timeLimitMs: render.timeLimitMs,
@@ -48,8 +60,8 @@ export function createDelivery(
     observer,
     nowMs,
     rendererVersion: RENDERER_VERSION,
-    cache: null,
-    leases: null,
+    cache: shared?.cache ?? null,
+    leases: shared?.leases ?? null,
     memoryCacheBytes: limits.memoryCacheBytes,
     maxSourceBytes: render.maxSourceBytes,
   });
@@ -59,15 +71,20 @@ export function createDelivery(
     required: delivery.requireSignatures,
     nowSeconds: () => Date.now() / 1000,
   };
+  const purges = shared?.bus.subscribe((hash) => void variants.purgeLocal(hash));
   return {
     variants,
     renderer,
+    async close() {
+      renderer.close();
+      await purges?.[Symbol.asyncDispose]();
+    },
     routes: [
       originalRoutes({ service: originals, signatures }),
       variantRoutes({
         service: variants,
         originals,
-        allowList: buildAllowList(limits),
+        allowList: buildAllowList(config),
         presets: delivery.presets,
         signatures,
         cacheId: `variants-${RENDERER_VERSION}`,
@@ -76,12 +93,14 @@ export function createDelivery(
   };
 }
 
-function buildAllowList(limits: Config["variants"]): VariantAllowList {
-  const { widths, heights, qualities, formats } = limits;
-  return { ...DEFAULT_ALLOW_LIST, widths, heights, qualities, formats };
+function buildAllowList({ variants, delivery }: Config): VariantAllowList {
+  const { widths, heights, qualities, formats } = variants;
+  const presets = [...delivery.presets.values()];
+  return { ...DEFAULT_ALLOW_LIST, widths, heights, qualities, formats, presets };
 }
 
-function observeDelivery(metrics: Metrics): DeliveryObserver {
+/** Counts what delivery does. */
+export function observeDelivery(metrics: Metrics): DeliveryObserver {
   return {
     cacheLookedUp(tier) {
       metrics.add("cache_requests_total", 1);
