@@ -43,16 +43,19 @@ const STOP_SIGNALS: readonly Deno.Signal[] = Deno.build.os === "windows"
 export async function serve(service: Service, options: ServeOptions): Promise<void> {
   const abort = new AbortController();
   const stopped = Promise.withResolvers<void>();
-  const server = listen(service, options, abort.signal);
+  const underWay = new Set<Promise<unknown>>();
+  const server = listen(trackRequests(service, underWay), options, abort.signal);
   let signals = 0;
-  const onSignal = () => {
+  const onSignal = async () => {
     if (signals++ > 0) return abort.abort();
     service.beginShutdown();
     const grace = setTimeout(() => abort.abort(), options.shutdownGraceMs);
-    server.shutdown().finally(() => {
-      clearTimeout(grace);
-      stopped.resolve();
-    });
+    // Deno 2.9 takes the bodies of running requests away as soon as it is told to shut down, so
+    // those that had begun are awaited first; shutting down then waits for their answers.
+    await Promise.race([Promise.allSettled(underWay), aborted(abort.signal)]);
+    await server.shutdown();
+    clearTimeout(grace);
+    stopped.resolve();
   };
   for (const signal of STOP_SIGNALS) Deno.addSignalListener(signal, onSignal);
   await Promise.race([server.finished, stopped.promise]);
@@ -73,7 +76,34 @@ export function checkPort(options: Pick<ServeOptions, "port" | "hostname">): voi
   }
 }
 
-function listen(service: Service, options: ServeOptions, signal: AbortSignal): Deno.HttpServer {
+function trackRequests(
+  service: Pick<Service, "fetch">,
+  underWay: Set<Promise<unknown>>,
+): Pick<Service, "fetch"> {
+  return {
+    fetch(request, peer) {
+      const answer = service.fetch(request, peer);
+      if (answer instanceof Promise) {
+        const ended = answer.then(() => underWay.delete(ended), () => underWay.delete(ended));
+        underWay.add(ended);
+      }
+      return answer;
+    },
+  };
+}
+
+function aborted(signal: AbortSignal): Promise<void> {
+  return new Promise((resolve) => {
+    if (signal.aborted) resolve();
+    else signal.addEventListener("abort", () => resolve(), { once: true });
+  });
+}
+
+function listen(
+  service: Pick<Service, "fetch">,
+  options: ServeOptions,
+  signal: AbortSignal,
+): Deno.HttpServer {
   try {
     return Deno.serve({
       port: options.port,
