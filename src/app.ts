@@ -5,6 +5,7 @@
  * @module
  */
 import type { Config } from "./config.ts";
+import { ensurePartitions } from "./adapters/postgres/partitions.ts";
 import { openCatalog } from "./app/catalog.ts";
 import { createDelivery, observeDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
@@ -81,11 +82,11 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     onUploaded: (hash: ContentHash) => delivery.variants.forget(hash),
   });
   const jobs: Readonly<Record<JobName, () => Promise<unknown>>> = {
-    "sweep-uploads": () => Promise.resolve(),
-    "make-partitions": () => Promise.resolve(),
+    "sweep-uploads": () => ingestion.sweep.run(),
+    "make-partitions": () => ensurePartitions(database, { monthsAhead: 2 }),
   };
   const runJob: JobRunner = async (name) => {
-    await jobs[name]();
+    logger.log("info", "job finished", { job: name, report: await jobs[name]() });
   };
   let shuttingDown = false;
   const http = createHttpApp({

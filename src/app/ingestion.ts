@@ -3,6 +3,7 @@ import type { ContentHash } from "../core/content_hash.ts";
 import type { ObjectStore } from "../core/object_store.ts";
 import { sniffMediaType } from "../adapters/file_type/sniff_media_type.ts";
 import type { Database } from "../adapters/postgres/database.ts";
+import { createSweepCatalog, createSweepSessions } from "../adapters/postgres/sweep_catalog.ts";
 import { createUploadCatalog } from "../adapters/postgres/upload_catalog.ts";
 import { createUploadSessions } from "../adapters/postgres/upload_sessions.ts";
 import type { HttpRoutes } from "../http/http_env.ts";
@@ -11,14 +12,17 @@ import { uploadRoutes } from "../http/routes/uploads.ts";
 import { createUploadAdmission, type UploadQuota } from "../http/upload_admission.ts";
 import type { Logger } from "../telemetry/logger.ts";
 import { createIngest } from "../uploads/ingest.ts";
-import type { Ingest } from "../uploads/ports.ts";
+import type { FailureReporter, Ingest } from "../uploads/ports.ts";
 import { createFactReader } from "../uploads/read_facts.ts";
+import { createSweep, type Sweep } from "../uploads/sweep.ts";
 import { createUuidV7 } from "./uuid_v7.ts";
 
 /** What uploads are made of, wired up. */
 export interface Ingestion {
   readonly routes: readonly HttpRoutes[];
   readonly ingest: Ingest;
+  /** Ends what a crash has left unfinished. */
+  readonly sweep: Sweep;
 }
 
 /** What uploads need of the other parts. */
@@ -35,11 +39,14 @@ export interface IngestionParts {
 /** Wires the ways in. */
 export function createIngestion(config: Config, parts: IngestionParts): Ingestion {
   const { upload, storage } = config;
+  const facts = createFactReader(sniffMediaType);
+  const reportFailure: FailureReporter = (event, { error, ...details }) =>
+    parts.logger.log("warn", event, { ...details, error });
   const ingest = createIngest({
     catalog: createUploadCatalog(parts.database),
     sessions: createUploadSessions(parts.database),
     objects: parts.store,
-    facts: createFactReader(sniffMediaType),
+    facts,
     newId: createUuidV7,
     limits: {
       maxBytes: upload.maxBytes,
@@ -47,8 +54,16 @@ export function createIngestion(config: Config, parts: IngestionParts): Ingestio
       maxHeldBytes: upload.heldBytes,
       idleTimeoutMs: upload.idleTimeoutMs,
     },
-    reportFailure: (event, { error, ...details }) =>
-      parts.logger.log("warn", event, { ...details, error }),
+    reportFailure,
+  });
+  const sweep = createSweep({
+    catalog: createSweepCatalog(parts.database),
+    sessions: createSweepSessions(parts.database),
+    objects: parts.store,
+    facts,
+    newId: createUuidV7,
+    now: () => new Date(),
+    reportFailure,
   });
   const announcing = announceUploads(ingest, parts.onUploaded);
   const admission = createUploadAdmission({
@@ -58,6 +73,7 @@ export function createIngestion(config: Config, parts: IngestionParts): Ingestio
   });
   return {
     ingest: announcing,
+    sweep,
     routes: [
       uploadRoutes({
         ingest: announcing,
