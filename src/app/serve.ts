@@ -84,7 +84,10 @@ function trackRequests(
     fetch(request, peer) {
       const answer = service.fetch(request, peer);
       if (answer instanceof Promise) {
-        const ended = answer.then(() => underWay.delete(ended), () => underWay.delete(ended));
+        const ended: Promise<unknown> = answer.then(
+          () => underWay.delete(ended),
+          () => underWay.delete(ended),
+        );
         underWay.add(ended);
       }
       return answer;
