@@ -146,6 +146,8 @@ class MultipartBody implements StagedBody {
     try {
       // An interrupted completion may have made the object: the abort then finds nothing.
       if (!this.#completed) await this.#writer.abort();
+      // The store may have begun an upload whose id was lost with its answer.
+      if (this.#writer.upload === null) await abortUploads(this.#deps.objects, this.#stagingKey);
       await removeStaged(this.#deps, [this.#stagingKey]);
       await this.#deps.sessions.release(this.#sessionId);
     } catch (error) {
@@ -174,6 +176,17 @@ export async function copyStaged(
   const copied = await objects.copy(copy.from, copy.to, { signal: copy.signal });
   if (copied === null) {
     throw new AppError("storage_error", "The staged bytes have gone from the store");
+  }
+}
+
+/** Aborts every multipart upload under a key. */
+export async function abortUploads(
+  objects: Pick<UploadObjects, "listMultipartUploads" | "abortMultipart">,
+  key: string,
+  signal?: AbortSignal,
+): Promise<void> {
+  for await (const upload of objects.listMultipartUploads(key, { signal })) {
+    await objects.abortMultipart(upload, { signal });
   }
 }
 

@@ -1,5 +1,6 @@
 import { formatStagingKey, parseStagingKey, STAGING_PREFIX } from "../core/object_keys.ts";
-import type { DeadSession, SweepObjects, SweepSessions } from "./sweep_ports.ts";
+import { abortUploads } from "./staging.ts";
+import type { SweepObjects, SweepSessions } from "./sweep_ports.ts";
 
 /** What the sweep of staging needs. */
 export interface SweepStagingDeps {
@@ -24,24 +25,12 @@ export async function sweepSession(
 ): Promise<boolean> {
   const session = await deps.sessions.take(sessionId, deps.leaseMs);
   if (session === null) return false;
-  await abortUploads(deps.objects, session, signal);
-  await removeObjects(deps.objects, session.stagingKey, signal);
+  const { stagingKey: key, multipartId: uploadId } = session;
+  if (uploadId !== null) await deps.objects.abortMultipart({ key, uploadId }, { signal });
+  await abortUploads(deps.objects, key, signal);
+  await removeObjects(deps.objects, key, signal);
   await deps.sessions.forget(sessionId);
   return true;
-}
-
-async function abortUploads(
-  objects: SweepObjects,
-  session: DeadSession,
-  signal: AbortSignal,
-): Promise<void> {
-  const { stagingKey: key, multipartId } = session;
-  if (multipartId !== null) {
-    await objects.abortMultipart({ key, uploadId: multipartId }, { signal });
-  }
-  for await (const upload of objects.listMultipartUploads(key, { signal })) {
-    await objects.abortMultipart(upload, { signal });
-  }
 }
 
 async function removeObjects(

@@ -12,7 +12,7 @@ import { createUploadSessions } from "../../src/adapters/postgres/upload_session
 import { createUuidV7 } from "../../src/app/uuid_v7.ts";
 import type { ObjectStore } from "../../src/core/object_store.ts";
 import { createIngest, type IngestDeps, type IngestLimits } from "../../src/uploads/ingest.ts";
-import type { Ingest, UploadRequest } from "../../src/uploads/ports.ts";
+import type { Ingest, UploadCatalog, UploadRequest } from "../../src/uploads/ports.ts";
 import { createFactReader } from "../../src/uploads/read_facts.ts";
 import { createSweep, type Sweep } from "../../src/uploads/sweep.ts";
 import { createFaultyObjects, type FaultyObjects } from "./faulty_objects.ts";
@@ -47,6 +47,8 @@ export interface UploadWorld extends UploadInstance, AsyncDisposable {
 export interface InstanceOptions extends Pick<IngestDeps, "onStep" | "placeholders"> {
   readonly limits?: Partial<IngestLimits> | undefined;
   readonly objects?: ObjectStore;
+  /** Puts something between uploads and their catalog. */
+  readonly wrapCatalog?: ((catalog: UploadCatalog) => UploadCatalog) | undefined;
 }
 
 /** Small enough for quick tests; 5 MiB is the least that stores accept as a part. */
@@ -107,7 +109,7 @@ export function createUploadInstance(
     reports,
     ingest: createIngest({
       ...shared,
-      catalog: createUploadCatalog(database),
+      catalog: (options.wrapCatalog ?? ((it) => it))(createUploadCatalog(database)),
       sessions: createUploadSessions(database),
       limits: { ...TEST_LIMITS, ...options.limits },
       onStep: options.onStep,
