@@ -7,6 +7,13 @@
 
 import { readFile } from "node:fs/promises";
 import { AppError } from "../../errors.ts";
+import { capWasmMemory } from "./cap_wasm_memory.ts";
+
+/**
+ * Most memory of one instance. 50 megapixels take 400 MB in libwebp; admission by estimated bytes
+ * keeps honest pictures below this, and the ceiling stops the others.
+ */
+const MAX_INSTANCE_BYTES = 640 << 20;
 
 const modules = new Map<string, Promise<WebAssembly.Module>>();
 
@@ -18,7 +25,9 @@ const modules = new Map<string, Promise<WebAssembly.Module>>();
 export function loadWasmModule(url: string): Promise<WebAssembly.Module> {
   let module = modules.get(url);
   if (module === undefined) {
-    module = readFile(new URL(url)).then((bytes) => WebAssembly.compile(new Uint8Array(bytes)));
+    module = readFile(new URL(url)).then((bytes) =>
+      WebAssembly.compile(capWasmMemory(bytes, MAX_INSTANCE_BYTES))
+    );
     modules.set(url, module);
     module.catch(() => modules.delete(url));
   }
