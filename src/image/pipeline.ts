@@ -11,6 +11,7 @@
 import type { ImageFacts, ImageFormat } from "../core/image_facts.ts";
 import { AppError } from "../errors.ts";
 import { createBoxShrink } from "./box_shrink.ts";
+import { embedProfile, extractProfile } from "./containers/profile_carrier.ts";
 import { orientImage } from "./orient.ts";
 import {
   buildRenderPlan,
@@ -52,22 +53,10 @@ export interface ImageEncoder {
   ): Promise<Uint8Array<ArrayBuffer>> | Uint8Array<ArrayBuffer>;
 }
 
-/** Takes ICC profiles out of sources and puts them into variants. */
-export interface ProfileCarrier {
-  /** The RGB profile of the source, or null when it has none that fits RGB output. */
-  extract(source: Uint8Array, facts: ImageFacts): Promise<Uint8Array | null> | Uint8Array | null;
-  embed(
-    variant: Uint8Array<ArrayBuffer>,
-    profile: Uint8Array,
-    picture: { format: OutputFormat; width: number; height: number; alpha: boolean },
-  ): Uint8Array<ArrayBuffer>;
-}
-
 /** What a pipeline is made of. Lookups may load a codec on first use. */
 export interface PipelineParts {
   findDecoder(facts: ImageFacts): Promise<ImageDecoder> | ImageDecoder;
   findEncoder(format: OutputFormat): Promise<ImageEncoder> | ImageEncoder;
-  readonly profiles: ProfileCarrier | null;
 }
 
 /** One render. */
@@ -112,7 +101,7 @@ export async function renderImage(
     decoder: decoder.traits,
   });
   checkMemory(plan, request.memoryBudgetBytes);
-  const profile = await parts.profiles?.extract(source, facts) ?? null;
+  const profile = await extractProfile(source, facts, spec.format);
   clock.mark("plan");
   const stored = await decodeAndResample(request, plan, decoder);
   clock.mark("decode");
@@ -121,14 +110,8 @@ export async function renderImage(
   const encoded = await encoder.encode(image, { quality: spec.quality });
   clock.mark("encode");
   const { width, height } = image;
-  const bytes = profile === null || parts.profiles === null
-    ? encoded
-    : parts.profiles.embed(encoded, profile, {
-      format: spec.format,
-      width,
-      height,
-      alpha: !image.opaque,
-    });
+  const shape = { format: spec.format, width, height, alpha: !image.opaque };
+  const bytes = profile === null ? encoded : embedProfile(encoded, profile, shape);
   clock.mark("profile");
   return { bytes, mediaType: OUTPUT_MEDIA_TYPES[spec.format], width, height, stages: clock.stages };
 }

@@ -11,25 +11,24 @@ import { AppError } from "../../errors.ts";
 import { JPEG_DECODER } from "../../image/jpeg_codec.ts";
 import type { ImageDecoder, ImageEncoder, PipelineParts } from "../../image/pipeline.ts";
 import { PNG_DECODER, PNG_ENCODER } from "../../image/png/png_codec.ts";
-import type { DecoderTraits } from "../../image/render_plan.ts";
 import type { OutputFormat } from "../../image/render_spec.ts";
+import { createAvifDecoder } from "../codecs/avif_codec.ts";
+import { createWebpDecoder } from "../codecs/webp_decoder.ts";
+import { createWebpEncoder } from "../codecs/webp_encoder.ts";
 import { createNativeEncoder } from "../imagescript/native_encoders.ts";
 
 const DECODERS: Partial<Record<ImageFormat, () => ImageDecoder>> = {
   jpeg: () => JPEG_DECODER,
   png: () => PNG_DECODER,
+  webp: createWebpDecoder,
+  avif: createAvifDecoder,
 };
 
 const ENCODERS: Partial<Record<OutputFormat, () => ImageEncoder>> = {
-  webp: () => createNativeEncoder("webp"),
+  webp: createWebpEncoder,
   jpg: () => createNativeEncoder("jpg"),
   png: () => PNG_ENCODER,
 };
-
-/** What the decoder of a format can do: known without loading it. */
-export function findDecoderTraits(format: ImageFormat): DecoderTraits {
-  return format === "jpeg" ? JPEG_DECODER.traits : { scales: [1], crops: false };
-}
 
 /** Creates the pipeline's parts; codecs are made on first use and kept. */
 export function createPipelineParts(): PipelineParts {
@@ -50,7 +49,6 @@ export function createPipelineParts(): PipelineParts {
       }
       return getOrCreate(encoders, format, create);
     },
-    profiles: null,
   };
 }
 

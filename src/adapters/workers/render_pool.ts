@@ -18,7 +18,7 @@ import { buildRenderPlan } from "../../image/render_plan.ts";
 import type { RenderSpec } from "../../image/render_spec.ts";
 import type { ImageRenderer } from "../../variants/ports.ts";
 import { Admission } from "./admission.ts";
-import { findDecoderTraits } from "./codec_registry.ts";
+import { findDecoderTraits } from "./decoder_traits.ts";
 import { RenderSlot } from "./render_slot.ts";
 
 /** How large a pool is and what it may take. */
