@@ -100,6 +100,9 @@ class FormReader {
   readonly #finished = Promise.withResolvers<void>();
   #failure: AppError | null = null;
   #partsSeen = 0;
+  /** The parser has seen the closing boundary. */
+  #parsed = false;
+  /** Everything has been delivered, and the body has been read to its end. */
   #ended = false;
 
   constructor(readChunk: ReadChunk, boundary: string, limits: FormLimits) {
@@ -113,7 +116,10 @@ class FormReader {
     this.#parser.on("error", (cause) => {
       this.#failure ??= malformed("it ends before its closing boundary", cause);
     });
-    this.#parser.on("finish", () => this.#finished.resolve());
+    this.#parser.on("finish", () => {
+      this.#parsed = true;
+      this.#finished.resolve();
+    });
   }
 
   /** The next part, once its headers are there, or null behind the closing boundary. */
@@ -174,14 +180,18 @@ class FormReader {
   /** Parses one more chunk, or the end. */
   async #pump(): Promise<void> {
     const chunk = await this.#readChunk();
-    if (chunk !== null) {
-      return await new Promise<void>((resolve) => this.#parser.write(chunk, () => resolve()));
+    if (chunk === null) {
+      if (!this.#parsed) this.#parser.end();
+      await this.#finished.promise;
+      // Streams deliver their last data and ends in later ticks.
+      await setImmediate();
+      this.#ended = true;
+    } else if (!this.#parsed) {
+      // The parser forgets to call back when the closing boundary is in a chunk larger than its
+      // buffers. What follows that boundary is to be ignored (RFC 2046 section 5.1.1).
+      const written = new Promise<void>((resolve) => this.#parser.write(chunk, () => resolve()));
+      await Promise.race([written, this.#finished.promise]);
     }
-    this.#parser.end();
-    await this.#finished.promise;
-    // Streams deliver their last data and ends in later ticks.
-    await setImmediate();
-    this.#ended = true;
   }
 
   #receive(part: Dicer.PartStream): void {
