@@ -24,12 +24,3 @@ create table api_key_usage (
   bytes bigint not null default 0 constraint api_key_usage_bytes check (bytes >= 0),
   primary key (key_id, day)
 );
-
--- Uploads under way, of keys that limit them. A slot that its owner never gives back expires.
-create table api_key_upload_slot (
-  id uuid not null primary key,
-  key_id text not null,
-  expires_at timestamptz not null
-);
-
-create index api_key_upload_slot_by_key on api_key_upload_slot (key_id, expires_at);

@@ -8,9 +8,9 @@ interface LockableFile {
 /** How long to wait for the answer where only a waiting lock exists. */
 const WAIT_MS = 300;
 
-/** Another process works on the folder. The message is for the person at the terminal. */
-export class DataDirInUseError extends Error {
-  override readonly name = "DataDirInUseError";
+/** The embedded Postgres cannot use its folder. The message is for the person at the terminal. */
+export class EmbeddedPostgresError extends Error {
+  override readonly name = "EmbeddedPostgresError";
 }
 
 /**
@@ -19,7 +19,7 @@ export class DataDirInUseError extends Error {
  * A lock of the operating system and not the existence of a file: it ends with the process that
  * holds it, however that dies, so that a stale one cannot exist.
  *
- * @throws {DataDirInUseError} when another process has the folder.
+ * @throws {EmbeddedPostgresError} when another process has the folder.
  */
 export async function lockDataDir(dataDir: string): Promise<Disposable> {
   const file: LockableFile = await Deno.open(`${dataDir}.lock`, {
@@ -29,8 +29,7 @@ export async function lockDataDir(dataDir: string): Promise<Disposable> {
     mode: 0o600,
   });
   if (!await tryLock(file)) {
-    if (file.tryLock) file.close();
-    throw new DataDirInUseError(
+    throw new EmbeddedPostgresError(
       `The data folder ${dataDir} is in use by another process: stop that one, or choose another ` +
         `folder`,
     );
@@ -38,14 +37,19 @@ export async function lockDataDir(dataDir: string): Promise<Disposable> {
   return { [Symbol.dispose]: () => file.close() };
 }
 
+/** Closes the file when the lock is taken. */
 async function tryLock(file: LockableFile): Promise<boolean> {
-  if (file.tryLock) return await file.tryLock(true);
+  if (file.tryLock) {
+    const locked = await file.tryLock(true);
+    if (!locked) file.close();
+    return locked;
+  }
   let timer: ReturnType<typeof setTimeout> | undefined;
   const timeout = new Promise<false>((resolve) => timer = setTimeout(resolve, WAIT_MS, false));
-  const locked = file.lock(true).then(() => true as const, () => false as const);
-  try {
-    return await Promise.race([locked, timeout]);
-  } finally {
-    clearTimeout(timer);
-  }
+  const waiting = file.lock(true).then(() => true);
+  const locked = await Promise.race([waiting, timeout]);
+  clearTimeout(timer);
+  // The wait cannot be called off: what it gets in the end is given back.
+  if (!locked) waiting.then(() => file.close(), () => file.close());
+  return locked;
 }

@@ -6,6 +6,8 @@
  */
 import { lockDataDir } from "./data_dir_lock.ts";
 
+export { EmbeddedPostgresError } from "./data_dir_lock.ts";
+
 /** PGlite is one session: a second connection would see the first one's transaction. */
 export const EMBEDDED_POOL_SIZE = 1;
 
@@ -45,7 +47,7 @@ export interface EmbeddedPostgres {
  * What was committed survives the death of the process (write-ahead log, recovered at the next
  * start), though not a power failure: PGlite runs without fsync.
  *
- * @throws {DataDirInUseError} when another process works on the folder.
+ * @throws {EmbeddedPostgresError} when another process works on the folder.
  */
 export async function startEmbeddedPostgres(
   options: EmbeddedPostgresOptions = {},
