@@ -6,7 +6,8 @@ import { StartError } from "./start_error.ts";
  * @throws {StartError} When it cannot.
  */
 export async function prepareDataFolder(dataDir: string): Promise<void> {
-  const probe = `${dataDir}/.writable`;
+  // A name of its own, since instances that share a folder start at the same time.
+  const probe = `${dataDir}/.writable-${crypto.randomUUID()}`;
   try {
     await Deno.mkdir(dataDir, { recursive: true });
     await Deno.writeTextFile(probe, "");
