@@ -47,6 +47,8 @@ export interface UploadWorld extends UploadInstance, AsyncDisposable {
 export interface InstanceOptions extends Pick<IngestDeps, "onStep" | "placeholders"> {
   readonly limits?: Partial<IngestLimits> | undefined;
   readonly objects?: ObjectStore;
+  /** Age at which the sweep removes a staging object without a session. Milliseconds. */
+  readonly strayAgeMs?: number | undefined;
   /** Puts something between uploads and their catalog. */
   readonly wrapCatalog?: ((catalog: UploadCatalog) => UploadCatalog) | undefined;
 }
@@ -60,7 +62,7 @@ export const TEST_LIMITS: Partial<IngestLimits> = {
 
 /** Opens a world on the disk store and the test database of the environment. */
 export async function openUploadWorld(options: InstanceOptions = {}): Promise<UploadWorld> {
-  const testDatabase = await openTestDatabase({ poolSize: 5, poolWaitMs: 20_000 });
+  const testDatabase = await openTestDatabase({ poolSize: 5 });
   const root = await Deno.makeTempDir({ prefix: "facet-uploads-" });
   const objects = createDiskObjectStore({ root });
   const faults = createFaultyObjects(options.objects ?? objects);
@@ -76,7 +78,7 @@ export async function openUploadWorld(options: InstanceOptions = {}): Promise<Up
     addInstance(more = {}) {
       const own = testDatabase.isEmbedded
         ? database
-        : createDatabase({ url: testDatabase.url, poolSize: 5, poolWaitMs: 20_000 });
+        : createDatabase({ url: testDatabase.url, poolSize: 5 });
       if (own !== database) extra.push(own);
       return createUploadInstance(own, { ...options, objects, ...more });
     },
@@ -120,6 +122,7 @@ export function createUploadInstance(
       catalog: createSweepCatalog(database),
       sessions: createSweepSessions(database),
       now: () => new Date(),
+      strayAgeMs: options.strayAgeMs,
     }),
   };
 }
