@@ -1,11 +1,14 @@
+// deno-lint-ignore-file no-console
 /**
  * Decoding and encoding JPEG: ours against sharp (libjpeg-turbo) in the same process.
  *
  *   deno run -A bench/jpeg.ts [decode|encode] [runs]
  *
- * Contenders take turns; figures are medians, in milliseconds. `ratio` is ours divided by sharp's:
- * below 1 is faster. Sharp shrinks on load to the same size and hands out raw RGB; ours hands out
- * packed YCbCr rows, which is what the resampler takes.
+ * Contenders take turns; figures are medians, in milliseconds. Ratios are ours divided by theirs:
+ * below 1 is faster. Sharp makes raw RGB of the same size its own way: it decodes at a scale twice
+ * as large and reduces. `djpeg` (libjpeg-turbo, where it is installed) decodes at the same scale;
+ * its time holds the start of a process. Ours hands out packed YCbCr rows, which is what the
+ * resampler takes.
  */
 import sharp from "sharp";
 import { decodeJpeg, parseJpegHeader, scaledJpegSize } from "../src/image/jpeg/decode_jpeg.ts";
@@ -49,20 +52,34 @@ function withoutProfile(bytes: Uint8Array): Uint8Array {
   return out;
 }
 
+/** Runs libjpeg-turbo's own program; false when it is not installed. */
+async function decodeWithDjpeg(path: string, scale: number): Promise<boolean> {
+  try {
+    const args = ["-scale", `1/${scale}`, "-outfile", "/dev/null", path];
+    return (await new Deno.Command("djpeg", { args, stderr: "null" }).output()).success;
+  } catch {
+    return false;
+  }
+}
+
 async function decodeWithSharp(bytes: Uint8Array, width: number): Promise<void> {
   await sharp(bytes).resize(width, null, { kernel: "nearest" }).raw().toBuffer();
 }
 
 async function benchDecode(runs: number): Promise<void> {
-  console.log("photograph".padEnd(20), "scale   ours  sharp  ratio");
+  console.log("photograph".padEnd(20), "scale   ours  sharp  ratio  djpeg  ratio");
   const ratios: number[] = [];
+  const djpegRatios: number[] = [];
+  const file = await Deno.makeTempFile({ suffix: ".jpg" });
   for (const [name, path] of Object.entries(PHOTOS)) {
     const bytes = withoutProfile(Deno.readFileSync(`${shared}/data/${path}`));
+    Deno.writeFileSync(file, bytes);
     const header = parseJpegHeader(bytes);
     for (const scale of SCALES) {
       const { width } = scaledJpegSize(header, scale);
       const ours: number[] = [];
       const theirs: number[] = [];
+      const djpeg: number[] = [];
       for (let run = 0; run < runs + 2; run++) {
         let start = performance.now();
         decodeJpeg(bytes, { scale }, { begin() {}, write: () => true });
@@ -70,21 +87,31 @@ async function benchDecode(runs: number): Promise<void> {
         start = performance.now();
         await decodeWithSharp(bytes, scale === 1 ? header.width : Math.floor(header.width / scale));
         if (run > 1) theirs.push(performance.now() - start);
+        start = performance.now();
+        if (await decodeWithDjpeg(file, scale) && run > 1) djpeg.push(performance.now() - start);
       }
-      const [a, b] = [median(ours), median(theirs)];
+      const [a, b, c] = [median(ours), median(theirs), median(djpeg) ?? NaN];
       ratios.push(a / b);
+      djpegRatios.push(a / c);
       console.log(
         name.padEnd(20),
         `1/${scale}`.padEnd(5),
         a.toFixed(1).padStart(6),
         b.toFixed(1).padStart(6),
         (a / b).toFixed(2).padStart(6),
+        c.toFixed(1).padStart(6),
+        (a / c).toFixed(2).padStart(6),
         `(${width} wide)`,
       );
     }
   }
-  const mean = Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
-  console.log("geometric mean of the ratios", mean.toFixed(2));
+  await Deno.remove(file);
+  console.log("geometric mean, to sharp", geometricMean(ratios).toFixed(2));
+  console.log("geometric mean, to djpeg", geometricMean(djpegRatios).toFixed(2));
+}
+
+function geometricMean(ratios: number[]): number {
+  return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 }
 
 const [what = "decode", runs = "7"] = Deno.args;

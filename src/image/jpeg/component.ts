@@ -1,3 +1,4 @@
+import { buildDequantTable } from "./dequant_table.ts";
 import type { FrameComponent, JpegHeader } from "./frame_header.ts";
 import { buildReducedZigzag, lastNeededCoefficient } from "./zigzag.ts";
 
@@ -36,8 +37,8 @@ export class Component {
   readonly coefficientCount: number;
   /** Progressive: which of the 64 coefficients of a block are not zero, two words a block. */
   nonzero: Int32Array = new Int32Array(0);
-  /** The dequantisation table, fixed by the component's first scan. */
-  quant: Int32Array | null = null;
+  /** The factors of `buildDequantTable`, fixed by the component's first scan. */
+  dequant: Int32Array | null = null;
   /** The DC value of the block before (T.81 F.1.1.5.1). */
   predictor = 0;
 
@@ -60,6 +61,11 @@ export class Component {
     this.rowsPerMcu = v * this.size;
     [this.hNum, this.hDen] = reduce(hMax * minSize, h * this.size);
     [this.vNum, this.vDen] = reduce(vMax * minSize, v * this.size);
+  }
+
+  /** Fixes the quantisation table, unless a scan before did; null when the file defines none. */
+  latchQuant(quant: Int32Array | null): void {
+    if (quant !== null) this.dequant ??= buildDequantTable(quant, this.size);
   }
 
   /** Allocates `plane` for one MCU row, or for all. */

@@ -4,7 +4,7 @@
  * The 8×8 transform is the one of Loeffler, Ligtenberg and Moschytz (ICASSP 1989) with the integer
  * constants and roundings of libjpeg's `jidctint.c`, so that samples equal libjpeg's. The smaller
  * ones take the low coefficients as the transform of a smaller block, which is what makes a
- * scaled decode cheap.
+ * scaled decode cheap; `dequant_table.ts` says how they are weighted.
  *
  * All read the dequantised coefficients from `block`, row-major, and leave it cleared.
  *
@@ -42,14 +42,20 @@ function clamp(value: number): number {
   return value < 0 ? 0 : value > 255 ? 255 : value;
 }
 
+/** Level shift and rounding of the reduced transforms: 12 bits of `buildDequantTable`, 3 of the /8. */
+const REDUCED_BIAS = (128 << 15) + (1 << 14);
+
+/** sqrt(2) times 2^7. */
+const SQRT2_7 = 181;
+
 /** One sample: the mean of the block. */
 export function inverseDct1(out: Uint8Array, at: number): void {
   out[at] = clamp(((block[0] + 4) >> 3) + 128);
 }
 
-/** 2×2 samples from the lowest 2×2 coefficients. */
+/** 2×2 samples from the lowest 2×2 coefficients, dequantised by `buildDequantTable`. */
 export function inverseDct2(out: Uint8Array, at: number, stride: number): void {
-  const a = block[0] + 1028;
+  const a = block[0] + REDUCED_BIAS;
   const b = block[1];
   const c = block[8];
   const d = block[9];
@@ -60,25 +66,24 @@ export function inverseDct2(out: Uint8Array, at: number, stride: number): void {
   const difference = a - b;
   const lowSum = c + d;
   const lowDifference = c - d;
-  out[at] = clamp((sum + lowSum) >> 3);
-  out[at + 1] = clamp((difference + lowDifference) >> 3);
-  out[at + stride] = clamp((sum - lowSum) >> 3);
-  out[at + stride + 1] = clamp((difference - lowDifference) >> 3);
+  out[at] = clamp((sum + lowSum) >> 15);
+  out[at + 1] = clamp((difference + lowDifference) >> 15);
+  out[at + stride] = clamp((sum - lowSum) >> 15);
+  out[at + stride + 1] = clamp((difference - lowDifference) >> 15);
 }
 
-/** sqrt(2) * cos(pi/8) and sqrt(2) * sin(pi/8), times 2^12. */
-const COS_4 = 5352;
-const SIN_4 = 2217;
-
-/** 4×4 samples from the lowest 4×4 coefficients. */
+/**
+ * 4×4 samples from the lowest 4×4 coefficients, dequantised by `buildDequantTable`, which leaves
+ * one multiplication for four samples (the factoring of Arai, Agui and Nakajima, 1988).
+ */
 export function inverseDct4(out: Uint8Array, at: number, stride: number): void {
   const b = block;
   const w = workspace;
   const imul = Math.imul;
   for (let i = 0; i < 4; i++) {
-    const c0 = (b[i] << 12) + 512;
+    const c0 = b[i];
     const c1 = b[8 + i];
-    const c2 = b[16 + i] << 12;
+    const c2 = b[16 + i];
     const c3 = b[24 + i];
     b[i] = 0;
     b[8 + i] = 0;
@@ -86,26 +91,26 @@ export function inverseDct4(out: Uint8Array, at: number, stride: number): void {
     b[24 + i] = 0;
     const even0 = c0 + c2;
     const even1 = c0 - c2;
-    const odd0 = imul(c1, COS_4) + imul(c3, SIN_4);
-    const odd1 = imul(c1, SIN_4) - imul(c3, COS_4);
-    w[i] = (even0 + odd0) >> 10;
-    w[4 + i] = (even1 + odd1) >> 10;
-    w[8 + i] = (even1 - odd1) >> 10;
-    w[12 + i] = (even0 - odd0) >> 10;
+    const odd0 = c1 + c3;
+    const odd1 = imul((c1 - c3) >> 7, SQRT2_7) - odd0;
+    w[i] = even0 + odd0;
+    w[4 + i] = even1 + odd1;
+    w[8 + i] = even1 - odd1;
+    w[12 + i] = even0 - odd0;
   }
   for (let i = 0; i < 16; i += 4) {
-    const c0 = (w[i] << 12) + (128 << 17) + (1 << 16);
+    const c0 = w[i] + REDUCED_BIAS;
     const c1 = w[i + 1];
-    const c2 = w[i + 2] << 12;
+    const c2 = w[i + 2];
     const c3 = w[i + 3];
     const even0 = c0 + c2;
     const even1 = c0 - c2;
-    const odd0 = imul(c1, COS_4) + imul(c3, SIN_4);
-    const odd1 = imul(c1, SIN_4) - imul(c3, COS_4);
-    out[at] = clamp((even0 + odd0) >> 17);
-    out[at + 1] = clamp((even1 + odd1) >> 17);
-    out[at + 2] = clamp((even1 - odd1) >> 17);
-    out[at + 3] = clamp((even0 - odd0) >> 17);
+    const odd0 = c1 + c3;
+    const odd1 = imul((c1 - c3) >> 7, SQRT2_7) - odd0;
+    out[at] = clamp((even0 + odd0) >> 15);
+    out[at + 1] = clamp((even1 + odd1) >> 15);
+    out[at + 2] = clamp((even1 - odd1) >> 15);
+    out[at + 3] = clamp((even0 - odd0) >> 15);
     at += stride;
   }
 }

@@ -29,7 +29,7 @@ export function decodeProgressive(job: DecodeJob): void {
     // Fixed by the first scan of a component, whether its bits matter or not.
     for (const part of scan.components) {
       const component = components[part.index];
-      component.quant ??= reader.quant[component.frame.quantIndex];
+      component.latchQuant(reader.quant[component.frame.quantIndex]);
     }
     if (needed[index]) reader.position = decodeScan(job, scan);
     else reader.skipEntropyCodedData();
@@ -106,9 +106,9 @@ function transformMcuRow(
   row: number,
   range: { fromColumn: number; toColumn: number },
 ): void {
-  const { plane, stride, size, frame: { h, v }, blocksPerLine, quant, zigzag } = component;
+  const { plane, stride, size, frame: { h, v }, blocksPerLine, dequant, zigzag } = component;
   const { coefficients, coefficientCount: stored, nonzero } = component;
-  if (quant === null) {
+  if (dequant === null) {
     throw new JpegError("corrupt", "A scan uses an undefined quantisation table");
   }
   const storedLow = stored >= 32 ? -1 : (1 << stored) - 1;
@@ -119,7 +119,7 @@ function transformMcuRow(
       const at = line + x;
       const from = at * stored;
       const to = top + x * size;
-      block[0] = Math.imul(coefficients[from], quant[0]);
+      block[0] = Math.imul(coefficients[from], dequant[0]);
       let last = 0;
       if (stored > 1) {
         let rest = nonzero[2 * at] & storedLow;
@@ -127,14 +127,14 @@ function transformMcuRow(
           const bit = rest & -rest;
           rest ^= bit;
           last = 31 - Math.clz32(bit);
-          block[zigzag[last]] = Math.imul(coefficients[from + last], quant[last]);
+          block[zigzag[last]] = Math.imul(coefficients[from + last], dequant[last]);
         }
         rest = stored > 32 ? nonzero[2 * at + 1] : 0;
         while (rest !== 0) {
           const bit = rest & -rest;
           rest ^= bit;
           last = 63 - Math.clz32(bit);
-          block[zigzag[last]] = Math.imul(coefficients[from + last], quant[last]);
+          block[zigzag[last]] = Math.imul(coefficients[from + last], dequant[last]);
         }
       }
       if (size === 8) inverseDct8(plane, to, stride, last);

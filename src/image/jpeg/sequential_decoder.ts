@@ -53,7 +53,7 @@ function decodeScan(
   const { reader: markers, range } = job;
   const parts = scan.components.map(({ index, dc, ac }) => {
     const component = job.components[index];
-    component.quant ??= markers.quant[component.frame.quantIndex];
+    component.latchQuant(markers.quant[component.frame.quantIndex]);
     component.predictor = 0;
     return {
       component,

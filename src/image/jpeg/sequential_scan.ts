@@ -17,7 +17,7 @@ export interface McuBlock {
   readonly dc: HuffmanTable;
   readonly ac: HuffmanTable;
   readonly skip: Int32Array;
-  readonly quant: Int32Array;
+  readonly dequant: Int32Array;
   /** Samples from one MCU to the next, and sample rows from one MCU row to the next. */
   readonly step: number;
   readonly rowStep: number;
@@ -36,10 +36,10 @@ export function buildMcuBlocks(
   for (const { component, dc, ac } of parts) {
     // A scan of one component is not interleaved: its MCU is one block (T.81 A.2.2).
     const { h, v } = parts.length === 1 ? { h: 1, v: 1 } : component.frame;
-    if (component.quant === null) {
+    if (component.dequant === null) {
       throw new JpegError("corrupt", "A scan uses an undefined quantisation table");
     }
-    const shared = { component, dc, ac, skip: skipTableOf(ac), quant: component.quant };
+    const shared = { component, dc, ac, skip: skipTableOf(ac), dequant: component.dequant };
     for (let row = 0; row < v; row++) {
       for (let column = 0; column < h; column++) {
         const { size } = component;
@@ -86,7 +86,7 @@ export function decodeMcus(
     for (let i = 0; i < count; i++) {
       const part = blocks[i];
       const component = part.component;
-      const quant = part.quant;
+      const dequant = part.dequant;
 
       let peek = (current << offset) | ((next >>> 1) >>> (31 - offset));
       let entry = part.dc.values[peek >>> (32 - VALUE_BITS)];
@@ -111,7 +111,7 @@ export function decodeMcus(
       }
       const dc = (component.predictor + value) | 0;
       component.predictor = dc;
-      block[0] = Math.imul(dc, quant[0]);
+      block[0] = Math.imul(dc, dequant[0]);
 
       const lastNeeded = wanted ? component.lastNeeded : 0;
       const zigzag = component.zigzag;
@@ -124,7 +124,7 @@ export function decodeMcus(
         if (entry !== 0 && (entry & LONG_ENTRY) === 0) {
           k += (entry >> 8) & 255;
           offset += entry & 31;
-          block[zigzag[k]] = Math.imul(entry >> 16, quant[k]);
+          block[zigzag[k]] = Math.imul(entry >> 16, dequant[k]);
         } else {
           const symbol = decodeSymbol(part.ac, peek);
           const length = symbol >> 8;
@@ -136,7 +136,7 @@ export function decodeMcus(
             value = (peek << length) >>> (32 - size);
             if (value < 1 << (size - 1)) value -= (1 << size) - 1;
             k += run;
-            block[zigzag[k]] = Math.imul(value, quant[k]);
+            block[zigzag[k]] = Math.imul(value, dequant[k]);
           }
         }
         if (k < 64) last = k;
