@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { createS3ObjectStore, ensureBucket } from "../../src/adapters/s3/s3_object_store.ts";
 import { MIN_PART_SIZE_BYTES, type ObjectStore } from "../../src/core/object_store.ts";
 import { writeMultipart } from "../../src/core/multipart_writer.ts";
-import { type FaultProxy, startFaultProxy } from "../support/fault_proxy.ts";
+import { type FaultProxy, startFaultProxy } from "../support/http_fault_proxy.ts";
 import { findTestS3, type TestS3 } from "../support/test_s3.ts";
 import { readAll, readText } from "./object_store_helpers.ts";
 
