@@ -1,3 +1,4 @@
+// deno-lint-ignore-file no-console
 /**
  * Renders every large photograph and some 2-megapixel sources with Facet's pipeline and with sharp,
  * in one process and in turns, and prints time ratios, bytes and fidelity.

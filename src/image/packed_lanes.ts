@@ -13,30 +13,34 @@ import { LANE1, LANE2 } from "./strip.ts";
 
 const MANTISSA = 2 ** 52;
 
-/** Keeps lanes positive where a filter undershoots: 256 whole sample values. */
-const HEADROOM = 256;
-
 /**
- * Added to every weighted sum: rounding by half a weight, headroom against undershoot in each lane
- * and the exponent. `lane >>> 7` then is the sample plus {@linkcode HEADROOM}, in 0–1023.
+ * Filters undershoot, so between the passes and after them a lane holds its sample plus this. With
+ * weights whose magnitudes add up to at most 1.6, both passes stay between 0 and 1023.
  */
-export const SUM_BIAS = (HEADROOM * WEIGHT_ONE + WEIGHT_ONE / 2) * (1 + LANE1 + LANE2) + MANTISSA;
+export const HEADROOM = 256;
+
+const ONE_IN_EACH_LANE = 1 + LANE1 + LANE2;
+
+/** Added to a weighted sum of plain samples: rounding, headroom and the exponent. */
+export const SAMPLE_BIAS = (HEADROOM * WEIGHT_ONE + WEIGHT_ONE / 2) * ONE_IN_EACH_LANE + MANTISSA;
+
+/** Added to a weighted sum of samples that have headroom already. */
+export const RAISED_BIAS = (WEIGHT_ONE / 2) * ONE_IN_EACH_LANE + MANTISSA;
 
 /** Added to a plain (unweighted) sum of packed pixels so that its lanes can be read. */
 export const PLAIN_BIAS = MANTISSA;
 
-/** `lane >>> 7` of a biased sum to the clamped sample 0–255. */
+/** A sample with headroom (a biased lane `>>> 7`, 0–1023) to the clamped sample 0–255. */
 export const CLAMPED = new Uint8Array(1024);
-/** The same clamp, already shifted into lane 0, 1 and 2. */
-export const CLAMPED_LANE0 = new Float64Array(1024);
-export const CLAMPED_LANE1 = new Float64Array(1024);
-export const CLAMPED_LANE2 = new Float64Array(1024);
+/** A sample with headroom as a float, in lane 0, 1 and 2: tables are faster than conversions. */
+export const RAISED_LANE0 = new Float64Array(1024);
+export const RAISED_LANE1 = new Float64Array(1024);
+export const RAISED_LANE2 = new Float64Array(1024);
 for (let i = 0; i < 1024; i++) {
-  const sample = Math.min(255, Math.max(0, i - HEADROOM));
-  CLAMPED[i] = sample;
-  CLAMPED_LANE0[i] = sample;
-  CLAMPED_LANE1[i] = sample * LANE1;
-  CLAMPED_LANE2[i] = sample * LANE2;
+  CLAMPED[i] = Math.min(255, Math.max(0, i - HEADROOM));
+  RAISED_LANE0[i] = i;
+  RAISED_LANE1[i] = i * LANE1;
+  RAISED_LANE2[i] = i * LANE2;
 }
 
 /** A sample 0–255 shifted into lane 1 and 2. */

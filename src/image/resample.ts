@@ -10,10 +10,11 @@
 
 import { buildFilterTaps, type FilterName, type FilterTaps } from "./filter_taps.ts";
 import type { Rect, Size } from "./geometry.ts";
+import { HEADROOM } from "./packed_lanes.ts";
 import { filterAcross, filterDown, type RowJob, type RowRing, SumRow } from "./resample_rows.ts";
 import type { RgbaImage } from "./rgba_image.ts";
 import type { RasterInfo, Strip, StripSink } from "./strip.ts";
-import { applyAlpha, writeColors } from "./sum_colors.ts";
+import { writeColors, writeTransparent } from "./sum_colors.ts";
 
 /** What to make of a raster. */
 export interface ResampleOptions {
@@ -78,10 +79,11 @@ class Plane {
     filterAcross({ ...job, source: this.#padded, sourceAt: 0 }, this.#across, this.sums);
   }
 
-  fillRow(y: number, value: number): void {
+  /** Filters a row whose samples are all the same: it stays what it is. */
+  fillRow(y: number, sample: number): void {
     const { rows, width, capacity } = this.ring;
     const at = (y % capacity) * width;
-    rows.fill(value, at, at + width);
+    rows.fill(sample + HEADROOM, at, at + width);
   }
 }
 
@@ -97,7 +99,6 @@ class ResampleWork {
   /** The last source row with transparency so far: rows after it need no alpha arithmetic. */
   #lastSeeThroughRow = -1;
   #opaque = true;
-  #nextSourceRow = 0;
   #nextTargetRow = 0;
 
   constructor(info: RasterInfo, { crop, target, filter }: ResampleOptions) {
@@ -125,8 +126,6 @@ class ResampleWork {
     const firstNeeded = this.#down.starts[0];
     for (let r = 0; r < strip.rows && this.#nextTargetRow < this.#target.height; r++) {
       const y = strip.y + r;
-      if (y < this.#nextSourceRow) continue;
-      this.#nextSourceRow = y + 1;
       if (y < firstNeeded) continue;
       this.#color.filterRow(strip.color, r * width, { width, y });
       if (this.#alpha !== null && strip.alpha !== null) {
@@ -163,12 +162,16 @@ class ResampleWork {
   #makeRow(row: number): void {
     const width = this.#target.width;
     const at = row * width;
-    filterDown(this.#color.ring, this.#down, row, this.#color.sums);
-    writeColors(this.#info.space, this.#color.sums, { out: this.#out, at, width });
+    const { space } = this.#info;
+    const color = this.#color.sums;
+    filterDown(this.#color.ring, this.#down, row, color);
     const alpha = this.#alpha;
-    if (alpha === null || this.#lastSeeThroughRow < this.#down.starts[row]) return;
+    if (alpha === null || this.#lastSeeThroughRow < this.#down.starts[row]) {
+      writeColors(space, color, { out: this.#out, at, width });
+      return;
+    }
     filterDown(alpha.ring, this.#down, row, alpha.sums);
-    applyAlpha(alpha.sums, { bytes: this.#pixels, at, width });
+    writeTransparent(space, { color, alpha: alpha.sums }, { bytes: this.#pixels, at, width });
     this.#opaque = false;
   }
 

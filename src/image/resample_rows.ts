@@ -8,7 +8,13 @@
  */
 
 import type { FilterTaps } from "./filter_taps.ts";
-import { CLAMPED_LANE0, CLAMPED_LANE1, CLAMPED_LANE2, SUM_BIAS } from "./packed_lanes.ts";
+import {
+  RAISED_BIAS,
+  RAISED_LANE0,
+  RAISED_LANE1,
+  RAISED_LANE2,
+  SAMPLE_BIAS,
+} from "./packed_lanes.ts";
 
 /** A row of biased sums, and the same memory as 32-bit halves. */
 export class SumRow {
@@ -29,7 +35,7 @@ export interface RowJob {
   targetAt: number;
 }
 
-/** Filters one row across: `taps.starts.length` packed pixels into `job.target`. */
+/** Filters one row across: `taps.starts.length` packed pixels, with headroom, into `job.target`. */
 export function filterAcross(job: RowJob, taps: FilterTaps, row: SumRow): void {
   if (taps.count === 4) sum4(job, taps, row.sums);
   else if (taps.count === 6) sum6(job, taps, row.sums);
@@ -44,7 +50,7 @@ function sum4({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Arr
   const { starts, weights: w } = taps;
   for (let x = 0, k = 0; x < starts.length; x++, k += 4) {
     const p = sourceAt + starts[x];
-    out[x] = SUM_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
+    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
       (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]);
   }
 }
@@ -53,7 +59,7 @@ function sum6({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Arr
   const { starts, weights: w } = taps;
   for (let x = 0, k = 0; x < starts.length; x++, k += 6) {
     const p = sourceAt + starts[x];
-    out[x] = SUM_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
+    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
       (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
       (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]);
   }
@@ -63,7 +69,7 @@ function sum8({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Arr
   const { starts, weights: w } = taps;
   for (let x = 0, k = 0; x < starts.length; x++, k += 8) {
     const p = sourceAt + starts[x];
-    out[x] = SUM_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
+    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
       (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
       (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]) +
       (w[k + 6] * s[p + 6] + w[k + 7] * s[p + 7]);
@@ -74,7 +80,7 @@ function sum10({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Ar
   const { starts, weights: w } = taps;
   for (let x = 0, k = 0; x < starts.length; x++, k += 10) {
     const p = sourceAt + starts[x];
-    out[x] = SUM_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
+    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
       (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
       (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]) +
       (w[k + 6] * s[p + 6] + w[k + 7] * s[p + 7]) +
@@ -86,7 +92,7 @@ function sum12({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Ar
   const { starts, weights: w } = taps;
   for (let x = 0, k = 0; x < starts.length; x++, k += 12) {
     const p = sourceAt + starts[x];
-    out[x] = SUM_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
+    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
       (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
       (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]) +
       (w[k + 6] * s[p + 6] + w[k + 7] * s[p + 7]) +
@@ -99,7 +105,7 @@ function sumMany({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64
   const { starts, weights: w, count } = taps;
   for (let x = 0, k = 0; x < starts.length; x++) {
     let p = sourceAt + starts[x];
-    let even = SUM_BIAS;
+    let even = SAMPLE_BIAS;
     let odd = 0;
     for (const end = k + count; k < end; k += 2, p += 2) {
       even += w[k] * s[p];
@@ -113,12 +119,12 @@ function packSums({ halves }: SumRow, width: number, { target, targetAt }: RowJo
   for (let x = 0; x < width; x++) {
     const low = halves[2 * x];
     const high = halves[2 * x + 1];
-    target[targetAt + x] = CLAMPED_LANE0[(low >>> 7) & 1023] +
-      (CLAMPED_LANE1[(low >>> 24) | ((high & 3) << 8)] + CLAMPED_LANE2[(high >>> 9) & 1023]);
+    target[targetAt + x] = RAISED_LANE0[(low >>> 7) & 1023] +
+      (RAISED_LANE1[(low >>> 24) | ((high & 3) << 8)] + RAISED_LANE2[(high >>> 9) & 1023]);
   }
 }
 
-/** The rows that an output row is made of, kept in a ring. */
+/** The rows, filtered across, that an output row is made of, kept in a ring. */
 export interface RowRing {
   /** `capacity` rows of `width` packed pixels; row y of the source lies in slot `y % capacity`. */
   readonly rows: Float64Array;
@@ -164,7 +170,7 @@ function down4(ring: RowRing, at: Int32Array, w: Float64Array, out: Float64Array
   const [w0, w1, w2, w3] = w;
   const [r0, r1, r2, r3] = at;
   for (let x = 0; x < width; x++) {
-    out[x] = SUM_BIAS + (w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x]);
+    out[x] = RAISED_BIAS + (w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x]);
   }
 }
 
@@ -173,7 +179,7 @@ function down6(ring: RowRing, at: Int32Array, w: Float64Array, out: Float64Array
   const [w0, w1, w2, w3, w4, w5] = w;
   const [r0, r1, r2, r3, r4, r5] = at;
   for (let x = 0; x < width; x++) {
-    out[x] = SUM_BIAS + (w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x]) +
+    out[x] = RAISED_BIAS + (w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x]) +
       (w4 * m[r4 + x] + w5 * m[r5 + x]);
   }
 }
@@ -183,7 +189,7 @@ function down8(ring: RowRing, at: Int32Array, w: Float64Array, out: Float64Array
   const [w0, w1, w2, w3, w4, w5, w6, w7] = w;
   const [r0, r1, r2, r3, r4, r5, r6, r7] = at;
   for (let x = 0; x < width; x++) {
-    out[x] = SUM_BIAS +
+    out[x] = RAISED_BIAS +
       ((w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x])) +
       ((w4 * m[r4 + x] + w5 * m[r5 + x]) + (w6 * m[r6 + x] + w7 * m[r7 + x]));
   }

@@ -7,7 +7,7 @@
  * @module
  */
 
-import { CLAMPED } from "./packed_lanes.ts";
+import { CLAMPED, HEADROOM } from "./packed_lanes.ts";
 import type { SumRow } from "./resample_rows.ts";
 import type { LaneSpace } from "./strip.ts";
 
@@ -68,24 +68,44 @@ function writeYcc(halves: Int32Array, out: Uint32Array, { at, width }: Span): vo
   }
 }
 
-/** Divides a row of premultiplied RGBA by the alpha in `alphaRow`, and stores that alpha. */
-export function applyAlpha(
-  alphaRow: SumRow,
+/**
+ * Writes one row with transparency: premultiplied sums divided by their alpha.
+ *
+ * The division takes both as the filter left them, overshoot included: it is the same in colour and
+ * alpha and cancels out. Clamped before, it would show as a bright or dark rim.
+ *
+ * @param space `rgb` or `gray`: sources in YCbCr have no alpha here.
+ */
+export function writeTransparent(
+  space: LaneSpace,
+  rows: { readonly color: SumRow; readonly alpha: SumRow },
   target: { readonly bytes: Uint8Array; readonly at: number; readonly width: number },
 ): void {
   const { bytes, width } = target;
-  let p = target.at * 4;
-  for (let x = 0; x < width; x++, p += 4) {
-    const alpha = CLAMPED[(alphaRow.halves[2 * x] >>> 7) & 1023];
-    bytes[p + 3] = alpha;
-    if (alpha === 255) continue;
-    if (alpha === 0) {
-      bytes[p] = bytes[p + 1] = bytes[p + 2] = 0;
+  const { halves } = rows.color;
+  const alphas = rows.alpha.halves;
+  const gray = space === "gray";
+  for (let x = 0, p = target.at * 4; x < width; x++, p += 4) {
+    const alpha = ((alphas[2 * x] >>> 7) & 1023) - HEADROOM;
+    if (alpha <= 0) {
+      bytes[p] =
+        bytes[p + 1] =
+        bytes[p + 2] =
+        bytes[p + 3] =
+          0;
       continue;
     }
+    const low = halves[2 * x];
+    const high = halves[2 * x + 1];
     const scale = 255 / alpha;
-    bytes[p] = Math.min(255, bytes[p] * scale + 0.5);
-    bytes[p + 1] = Math.min(255, bytes[p + 1] * scale + 0.5);
-    bytes[p + 2] = Math.min(255, bytes[p + 2] * scale + 0.5);
+    const c0 = toSample((((low >>> 7) & 1023) - HEADROOM) * scale);
+    bytes[p] = c0;
+    bytes[p + 1] = gray ? c0 : toSample((((low >>> 24) | ((high & 3) << 8)) - HEADROOM) * scale);
+    bytes[p + 2] = gray ? c0 : toSample((((high >>> 9) & 1023) - HEADROOM) * scale);
+    bytes[p + 3] = alpha > 255 ? 255 : alpha;
   }
+}
+
+function toSample(value: number): number {
+  return value <= 0 ? 0 : value >= 255 ? 255 : (value + 0.5) | 0;
 }

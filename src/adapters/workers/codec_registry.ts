@@ -8,26 +8,36 @@
 
 import type { ImageFormat } from "../../core/image_facts.ts";
 import { AppError } from "../../errors.ts";
+import { BMP_DECODER } from "../../image/bmp/bmp_codec.ts";
+import { GIF_DECODER } from "../../image/gif/gif_codec.ts";
 import { JPEG_DECODER } from "../../image/jpeg_codec.ts";
 import type { ImageDecoder, ImageEncoder, PipelineParts } from "../../image/pipeline.ts";
 import { PNG_DECODER, PNG_ENCODER } from "../../image/png/png_codec.ts";
 import type { OutputFormat } from "../../image/render_spec.ts";
-import { createAvifDecoder } from "../codecs/avif_codec.ts";
+import { createAvifDecoder, createAvifEncoder } from "../codecs/avif_codec.ts";
+import { createHeicDecoder } from "../codecs/heic_decoder.ts";
+import { createSvgDecoder } from "../codecs/svg_decoder.ts";
 import { createWebpDecoder } from "../codecs/webp_decoder.ts";
 import { createWebpEncoder } from "../codecs/webp_encoder.ts";
 import { createNativeEncoder } from "../imagescript/native_encoders.ts";
 
-const DECODERS: Partial<Record<ImageFormat, () => ImageDecoder>> = {
+const DECODERS: Readonly<Record<ImageFormat, (() => ImageDecoder) | null>> = {
   jpeg: () => JPEG_DECODER,
   png: () => PNG_DECODER,
+  gif: () => GIF_DECODER,
+  bmp: () => BMP_DECODER,
   webp: createWebpDecoder,
   avif: createAvifDecoder,
+  heic: createHeicDecoder,
+  svg: createSvgDecoder,
+  tiff: null,
 };
 
-const ENCODERS: Partial<Record<OutputFormat, () => ImageEncoder>> = {
+const ENCODERS: Readonly<Record<OutputFormat, () => ImageEncoder>> = {
   webp: createWebpEncoder,
   jpg: () => createNativeEncoder("jpg"),
   png: () => PNG_ENCODER,
+  avif: createAvifEncoder,
 };
 
 /** Creates the pipeline's parts; codecs are made on first use and kept. */
@@ -37,17 +47,13 @@ export function createPipelineParts(): PipelineParts {
   return {
     findDecoder({ format }) {
       const create = DECODERS[format];
-      if (create === undefined) {
+      if (create === null) {
         throw new AppError("unsupported_image", `Images of type ${format} are not rendered`);
       }
       return getOrCreate(decoders, format, create);
     },
     findEncoder(format) {
-      const create = ENCODERS[format];
-      if (create === undefined) {
-        throw new AppError("unsupported_image", `Variants of type ${format} are not made`);
-      }
-      return getOrCreate(encoders, format, create);
+      return getOrCreate(encoders, format, ENCODERS[format]);
     },
   };
 }
