@@ -98,7 +98,7 @@ export async function parseTiffHeader(reader: HeaderReader): Promise<ImageFacts>
   if (width < 1 || height < 1) throw undecodable("The TIFF has an impossible size");
   const samples = await value(TAG.samplesPerPixel, 1);
   const photometric = await value(TAG.photometric, -1);
-  const extraSamples = await value(TAG.extraSamples, -1);
+  const extraSamples = await value(TAG.extraSamples, NO_EXTRA_SAMPLES);
   const compression = await value(TAG.compression, 1);
   const icc = first.entries.get(TAG.iccProfile);
   return buildImageFacts({
@@ -109,9 +109,27 @@ export async function parseTiffHeader(reader: HeaderReader): Promise<ImageFacts>
     frames: await countPages(reader, { first, firstOffset, order }),
     bitDepth: Math.max(1, Math.min(64, await value(TAG.bitsPerSample, 1))),
     colorModel: PHOTOMETRICS[photometric] ?? "other",
-    hasAlpha: samples > 1 && (extraSamples === 1 || extraSamples === 2),
+    hasAlpha: tiffAlphaKind({ photometric, samples, extraSamples }) > 0,
     compression: COMPRESSIONS[compression] ?? `tiff-${compression}`,
   }, icc ? await locateIcc(reader, { parts: [{ offset: icc.offset, length: icc.count }] }) : null);
+}
+
+/** Stands for a tag that is not there. */
+const NO_EXTRA_SAMPLES = -1;
+
+/**
+ * What the sample after the colours is: 0 nothing to draw, 1 alpha by which colour is multiplied,
+ * 2 plain alpha. A file with one sample too many and no word about it means alpha (so libtiff's
+ * and Pillow's readers, too).
+ */
+export function tiffAlphaKind(
+  tags: { photometric: number; samples: number; extraSamples: number | undefined },
+): 0 | 1 | 2 {
+  const { photometric, samples, extraSamples = NO_EXTRA_SAMPLES } = tags;
+  const colors = photometric === 2 ? 3 : photometric === 5 ? 4 : photometric <= 1 ? 1 : samples;
+  if (samples <= colors) return 0;
+  if (extraSamples === NO_EXTRA_SAMPLES) return samples === colors + 1 ? 2 : 0;
+  return extraSamples === 1 || extraSamples === 2 ? extraSamples : 0;
 }
 
 interface ByteOrder {
