@@ -7,13 +7,13 @@
  */
 
 import type { ImageFormat } from "../../core/image_facts.ts";
-import { AppError } from "../../errors.ts";
 import { BMP_DECODER } from "../../image/bmp/bmp_codec.ts";
 import { GIF_DECODER } from "../../image/gif/gif_codec.ts";
 import { JPEG_DECODER } from "../../image/jpeg_codec.ts";
 import type { ImageDecoder, ImageEncoder, PipelineParts } from "../../image/pipeline.ts";
 import { PNG_DECODER, PNG_ENCODER } from "../../image/png/png_codec.ts";
 import type { OutputFormat } from "../../image/render_spec.ts";
+import { TIFF_DECODER } from "../../image/tiff/tiff_codec.ts";
 import { createAvifDecoder, createAvifEncoder } from "../codecs/avif_codec.ts";
 import { createHeicDecoder } from "../codecs/heic_decoder.ts";
 import { createSvgDecoder } from "../codecs/svg_decoder.ts";
@@ -21,7 +21,7 @@ import { createWebpDecoder } from "../codecs/webp_decoder.ts";
 import { createWebpEncoder } from "../codecs/webp_encoder.ts";
 import { createNativeEncoder } from "../imagescript/native_encoders.ts";
 
-const DECODERS: Readonly<Record<ImageFormat, (() => ImageDecoder) | null>> = {
+const DECODERS: Readonly<Record<ImageFormat, () => ImageDecoder>> = {
   jpeg: () => JPEG_DECODER,
   png: () => PNG_DECODER,
   gif: () => GIF_DECODER,
@@ -30,7 +30,7 @@ const DECODERS: Readonly<Record<ImageFormat, (() => ImageDecoder) | null>> = {
   avif: createAvifDecoder,
   heic: createHeicDecoder,
   svg: createSvgDecoder,
-  tiff: null,
+  tiff: () => TIFF_DECODER,
 };
 
 const ENCODERS: Readonly<Record<OutputFormat, () => ImageEncoder>> = {
@@ -46,11 +46,7 @@ export function createPipelineParts(): PipelineParts {
   const encoders = new Map<string, ImageEncoder>();
   return {
     findDecoder({ format }) {
-      const create = DECODERS[format];
-      if (create === null) {
-        throw new AppError("unsupported_image", `Images of type ${format} are not rendered`);
-      }
-      return getOrCreate(decoders, format, create);
+      return getOrCreate(decoders, format, DECODERS[format]);
     },
     findEncoder(format) {
       return getOrCreate(encoders, format, ENCODERS[format]);
