@@ -37,7 +37,16 @@ const MAY_IMPORT_TYPES: Readonly<Record<string, readonly string[]>> = {
   feature: ["telemetry"],
 };
 
-const FEATURES = ["uploads", "variants", "assets", "reconcile", "costs", "purge", "lifecycle"];
+const FEATURES = [
+  "uploads",
+  "variants",
+  "assets",
+  "reconcile",
+  "costs",
+  "purge",
+  "lifecycle",
+  "keys",
+];
 
 /** Adapters that may use other adapters: a render worker runs the codecs. */
 const ADAPTER_FRIENDS: Readonly<Record<string, readonly string[]>> = {

@@ -4,6 +4,11 @@ export type Scope = "upload" | "read" | "admin";
 /** Every scope, for parsing and help texts. */
 export const SCOPES: readonly Scope[] = ["upload", "read", "admin"];
 
+/** Whether `text` names a scope. */
+export function isScope(text: string): text is Scope {
+  return (SCOPES as readonly string[]).includes(text);
+}
+
 /** The authenticated caller of the API. */
 export interface Principal {
   /** Whose references the caller sees and makes. Never empty. */
