@@ -5,13 +5,20 @@ export interface KvGuardOptions {
   readonly observer?: DeliveryObserver | undefined;
   /** Milliseconds from any fixed point. */
   readonly nowMs: () => number;
-  /** Longest wait for one operation. Default 500 ms. */
+  /** Longest wait for a read or a write of the cache. Default 500 ms. */
   readonly timeoutMs?: number;
+  /** Longest wait for a lease, which saves a whole render. Default 2 s. */
+  readonly leaseTimeoutMs?: number;
   /** Failures in a row after which KV is left alone. Default 5. */
   readonly failureThreshold?: number;
   /** How long it is left alone. Default 5 s. */
   readonly pauseMs?: number;
 }
+
+/** Tries of one operation, the first included. */
+const MAX_TRIES = 12;
+/** Pause after the first failed try, on average; it grows with every further one. */
+const RETRY_BASE_MS = 8;
 
 /** The part of an observer's vocabulary that names operations. */
 export type KvOperation = Parameters<DeliveryObserver["cacheFailed"]>[0];
@@ -20,7 +27,8 @@ export type KvOperation = Parameters<DeliveryObserver["cacheFailed"]>[0];
 export interface KvGuard {
   /**
    * Runs one operation; undefined when it failed, took too long, or was not tried because others
-   * failed just before. Never throws. What takes too long goes on unheard.
+   * failed just before. Never throws. A failure is retried within the time: a KV file that
+   * processes share refuses writers that come together. What takes too long goes on unheard.
    */
   attempt<Value>(operation: KvOperation, work: () => Promise<Value>): Promise<Value | undefined>;
   /** Whether KV is left alone at the moment. */
@@ -29,7 +37,8 @@ export interface KvGuard {
 
 /** Creates a guard: one for all uses of one KV store, so that each learns from the others. */
 export function createKvGuard(options: KvGuardOptions): KvGuard {
-  const { observer, nowMs, timeoutMs = 500, failureThreshold = 5, pauseMs = 5_000 } = options;
+  const { observer, nowMs, timeoutMs = 500, leaseTimeoutMs = 2_000 } = options;
+  const { failureThreshold = 5, pauseMs = 5_000 } = options;
   let failuresInRow = 0;
   let pausedUntilMs = -Infinity;
 
@@ -37,6 +46,20 @@ export function createKvGuard(options: KvGuardOptions): KvGuard {
     observer?.cacheFailed(operation, cause);
     // After the pause a single failure opens the circuit again: the count is not reset.
     if (++failuresInRow >= failureThreshold) pausedUntilMs = nowMs() + pauseMs;
+  }
+
+  async function retry<Value>(work: () => Promise<Value>, deadlineMs: number): Promise<Value> {
+    for (let attempt = 1;; attempt++) {
+      try {
+        return await work();
+      } catch (error) {
+        // Random, so that those who met do not meet again.
+        const pauseMs = RETRY_BASE_MS * attempt * (0.5 + Math.random());
+        const isClosed = error instanceof Deno.errors.BadResource;
+        if (isClosed || attempt >= MAX_TRIES || nowMs() + pauseMs >= deadlineMs) throw error;
+        await new Promise((resolve) => setTimeout(resolve, pauseMs));
+      }
+    }
   }
 
   return {
@@ -47,9 +70,10 @@ export function createKvGuard(options: KvGuardOptions): KvGuard {
       }
       const late = Symbol();
       const { promise: timeout, resolve } = Promise.withResolvers<typeof late>();
-      const timer = setTimeout(() => resolve(late), timeoutMs);
+      const limitMs = operation === "lease" ? leaseTimeoutMs : timeoutMs;
+      const timer = setTimeout(() => resolve(late), limitMs);
       try {
-        const running = work();
+        const running = retry(work, nowMs() + limitMs);
         running.catch(() => {});
         const value = await Promise.race([running, timeout]);
         if (value === late) return fail(operation, "timeout");

@@ -43,6 +43,7 @@ const FORGET_AFTER_MS = 60_000;
  */
 export function createKvRenderLease(options: KvRenderLeaseOptions): RenderLease {
   const { kv, guard, rendererVersion, nowMs, ttlMs = 4_000, pollMs = 50 } = options;
+  const reader = createVersionReader(kv, guard);
   const observed = new Map<string, { readonly versionstamp: string; readonly sinceMs: number }>();
 
   /** Whether the lease has shown no sign of life for long enough, as far as we have looked. */
@@ -81,9 +82,9 @@ export function createKvRenderLease(options: KvRenderLeaseOptions): RenderLease 
       const endMs = nowMs() + timeoutMs;
       while (nowMs() < endMs) {
         await delay(Math.min(pollMs, Math.max(1, endMs - nowMs())), signal);
-        const entry = await guard.attempt("lease", () => kv.get(lease));
-        if (!entry || entry.versionstamp === null) return;
-        if (isDead(lease.join("/"), entry.versionstamp)) return;
+        const versionstamp = await reader.read(lease);
+        if (versionstamp === undefined || versionstamp === null) return;
+        if (isDead(lease.join("/"), versionstamp)) return;
       }
     },
   };
@@ -151,6 +152,42 @@ function holdLease(
       }),
   };
 }
+
+/** Keys that Deno KV reads at once. */
+const MAX_KEYS_PER_READ = 10;
+
+/**
+ * Reads versions of keys, those asked for within a few milliseconds together: many wait at once,
+ * and each for itself would keep the store busy.
+ */
+function createVersionReader(kv: Deno.Kv, guard: KvGuard) {
+  type Answer = string | null | undefined;
+  let batch: { key: Deno.KvKey; resolve: (versionstamp: Answer) => void }[] = [];
+
+  async function readBatch(): Promise<void> {
+    const asked = batch;
+    batch = [];
+    const entries = await guard.attempt(
+      "lease",
+      () => kv.getMany<unknown[]>(asked.map(({ key }) => key)),
+    );
+    asked.forEach(({ resolve }, index) => resolve(entries?.[index].versionstamp));
+  }
+
+  return {
+    /** The key's version, null when there is no such key, undefined when it could not be read. */
+    read(key: Deno.KvKey): Promise<Answer> {
+      return new Promise((resolve) => {
+        batch.push({ key, resolve });
+        if (batch.length === 1) setTimeout(() => batch.length > 0 && readBatch(), BATCH_MS);
+        if (batch.length === MAX_KEYS_PER_READ) readBatch();
+      });
+    },
+  };
+}
+
+/** How long a read waits for others to join it. */
+const BATCH_MS = 5;
 
 function delay(durationMs: number, signal: AbortSignal): Promise<void> {
   signal.throwIfAborted();
