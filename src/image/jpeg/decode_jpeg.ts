@@ -102,7 +102,7 @@ export function decodeJpeg(
     fromRow: Math.floor(Math.max(0, region.y - 2) / mcuHeight),
     toRow: Math.ceil(Math.min(size.height, region.y + region.height + 2) / mcuHeight),
   };
-  const budget = limits.maxBufferBytes - (mcuHeight + 1) * region.width * 8;
+  const budget = limits.maxBufferBytes - region.width * 8;
   const writer = () => {
     sink.begin({
       width: region.width,

@@ -267,7 +267,7 @@ export class MarkerReader {
     if (!this.header) throw new JpegError("corrupt", "A scan comes before the frame header");
     const frame = this.header;
     this.header = { ...frame, ...decideColor(frame.components, this.#markers) };
-    const count = payload[0];
+    const count = payload.length > 0 ? payload[0] : 0;
     if (count < 1 || count > 4 || payload.length < 4 + 2 * count) {
       throw new JpegError("corrupt", "A scan header is malformed");
     }

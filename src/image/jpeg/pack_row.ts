@@ -11,17 +11,10 @@ export interface PackTarget {
   readonly count: number;
 }
 
-// The lane weights of ../strip.ts, as tables: a load costs less than a conversion and a product.
-/** `value * LANE1` for every sample value. */
-export const LANE1_OF: Float64Array = Float64Array.from(
-  { length: 256 },
-  (_, value) => value * 2 ** 17,
-);
-/** `value * LANE2` for every sample value. */
-export const LANE2_OF: Float64Array = Float64Array.from(
-  { length: 256 },
-  (_, value) => value * 2 ** 34,
-);
+/** Lane 1 of ../strip.ts begins at this bit, where integers still reach. */
+export const LANE1_SHIFT = 17;
+/** The weight of lane 2. A product costs less than a load from a table. */
+export const LANE2 = 2 ** 34;
 
 /** Packs one component: lane 0. */
 export function packGray(target: PackTarget, line: SampleLine): void {
@@ -35,7 +28,7 @@ export function packThree(target: PackTarget, lines: readonly SampleLine[]): voi
   const { pixels, at, count } = target;
   const [{ bytes: a, at: aAt }, { bytes: b, at: bAt }, { bytes: c, at: cAt }] = lines;
   for (let i = 0; i < count; i++) {
-    pixels[at + i] = a[aAt + i] + (LANE1_OF[b[bAt + i]] + LANE2_OF[c[cAt + i]]);
+    pixels[at + i] = (a[aAt + i] | (b[bAt + i] << LANE1_SHIFT)) + c[cAt + i] * LANE2;
   }
 }
 
@@ -53,7 +46,7 @@ export function packCmyk(
     const red = divide255((c.bytes[c.at + i] ^ flip) * white);
     const green = divide255((m.bytes[m.at + i] ^ flip) * white);
     const blue = divide255((y.bytes[y.at + i] ^ flip) * white);
-    pixels[at + i] = red + (LANE1_OF[green] + LANE2_OF[blue]);
+    pixels[at + i] = (red | (green << LANE1_SHIFT)) + blue * LANE2;
   }
 }
 
@@ -78,8 +71,8 @@ export function packYcck(
     const red = clamp(Math.round(luma + 1.402 * redness)) ^ flip;
     const green = clamp(Math.round(luma - 0.344136286 * blueness - 0.714136286 * redness)) ^ flip;
     const blue = clamp(Math.round(luma + 1.772 * blueness)) ^ flip;
-    pixels[at + i] = divide255(red * white) +
-      (LANE1_OF[divide255(green * white)] + LANE2_OF[divide255(blue * white)]);
+    pixels[at + i] = (divide255(red * white) | (divide255(green * white) << LANE1_SHIFT)) +
+      divide255(blue * white) * LANE2;
   }
 }
 

@@ -6,7 +6,7 @@
  * so one multiplication and addition serve two.
  */
 import type { Component } from "./component.ts";
-import { LANE1_OF, LANE2_OF, type PackTarget, type SampleLine } from "./pack_row.ts";
+import { LANE2, type PackTarget, type SampleLine } from "./pack_row.ts";
 
 /** The two chroma components, which have the same geometry. */
 export interface ChromaPair {
@@ -41,8 +41,8 @@ export function packTriangleH(
   if (x & 1) {
     const next = Math.min(sample + 1, last);
     const after = cb[near + next] | (cr[near + next] << 16);
-    const right = 3 * here + after + 0x20002;
-    pixels[at] = bytes[lumaAt] + (LANE1_OF[(right >> 2) & 255] + LANE2_OF[right >> 18]);
+    const right = (Math.imul(3, here) + after + 0x20002) | 0;
+    pixels[at] = (bytes[lumaAt] | ((right & 0x3fc) << 15)) + (right >>> 18) * LANE2;
     before = here;
     here = after;
     i = 1;
@@ -51,18 +51,17 @@ export function packTriangleH(
   for (; i + 1 < count; i += 2) {
     const next = sample < last ? sample + 1 : last;
     const after = cb[near + next] | (cr[near + next] << 16);
-    const left = 3 * here + before + 0x10001;
-    const right = 3 * here + after + 0x20002;
-    pixels[at + i] = bytes[lumaAt + i] + (LANE1_OF[(left >> 2) & 255] + LANE2_OF[left >> 18]);
-    pixels[at + i + 1] = bytes[lumaAt + i + 1] +
-      (LANE1_OF[(right >> 2) & 255] + LANE2_OF[right >> 18]);
+    const left = (Math.imul(3, here) + before + 0x10001) | 0;
+    const right = (Math.imul(3, here) + after + 0x20002) | 0;
+    pixels[at + i] = (bytes[lumaAt + i] | ((left & 0x3fc) << 15)) + (left >>> 18) * LANE2;
+    pixels[at + i + 1] = (bytes[lumaAt + i + 1] | ((right & 0x3fc) << 15)) + (right >>> 18) * LANE2;
     before = here;
     here = after;
     sample++;
   }
   if (i < count) {
-    const left = 3 * here + before + 0x10001;
-    pixels[at + i] = bytes[lumaAt + i] + (LANE1_OF[(left >> 2) & 255] + LANE2_OF[left >> 18]);
+    const left = (Math.imul(3, here) + before + 0x10001) | 0;
+    pixels[at + i] = (bytes[lumaAt + i] | ((left & 0x3fc) << 15)) + (left >>> 18) * LANE2;
   }
 }
 
@@ -86,8 +85,8 @@ export function packTriangleHv(
   if (x & 1) {
     const next = Math.min(sample + 1, last);
     const after = columnSum(cb, cr, near + next, far + next);
-    const right = 3 * here + after + 0x70007;
-    pixels[at] = bytes[lumaAt] + (LANE1_OF[(right >> 4) & 255] + LANE2_OF[right >> 20]);
+    const right = (Math.imul(3, here) + after + 0x70007) | 0;
+    pixels[at] = (bytes[lumaAt] | ((right & 0xff0) << 13)) + (right >>> 20) * LANE2;
     before = here;
     here = after;
     i = 1;
@@ -96,21 +95,20 @@ export function packTriangleHv(
   for (; i + 1 < count; i += 2) {
     const next = sample < last ? sample + 1 : last;
     const after = columnSum(cb, cr, near + next, far + next);
-    const left = 3 * here + before + 0x80008;
-    const right = 3 * here + after + 0x70007;
-    pixels[at + i] = bytes[lumaAt + i] + (LANE1_OF[(left >> 4) & 255] + LANE2_OF[left >> 20]);
-    pixels[at + i + 1] = bytes[lumaAt + i + 1] +
-      (LANE1_OF[(right >> 4) & 255] + LANE2_OF[right >> 20]);
+    const left = (Math.imul(3, here) + before + 0x80008) | 0;
+    const right = (Math.imul(3, here) + after + 0x70007) | 0;
+    pixels[at + i] = (bytes[lumaAt + i] | ((left & 0xff0) << 13)) + (left >>> 20) * LANE2;
+    pixels[at + i + 1] = (bytes[lumaAt + i + 1] | ((right & 0xff0) << 13)) + (right >>> 20) * LANE2;
     before = here;
     here = after;
     sample++;
   }
   if (i < count) {
-    const left = 3 * here + before + 0x80008;
-    pixels[at + i] = bytes[lumaAt + i] + (LANE1_OF[(left >> 4) & 255] + LANE2_OF[left >> 20]);
+    const left = (Math.imul(3, here) + before + 0x80008) | 0;
+    pixels[at + i] = (bytes[lumaAt + i] | ((left & 0xff0) << 13)) + (left >>> 20) * LANE2;
   }
 }
 
 function columnSum(cb: Uint8Array, cr: Uint8Array, near: number, far: number): number {
-  return 3 * (cb[near] | (cr[near] << 16)) + (cb[far] | (cr[far] << 16));
+  return (Math.imul(3, cb[near] | (cr[near] << 16)) + (cb[far] | (cr[far] << 16))) | 0;
 }

@@ -1,4 +1,4 @@
-import type { Strip, StripSink } from "../strip.ts";
+import type { StripSink } from "../strip.ts";
 import type { Component } from "./component.ts";
 import type { JpegHeader } from "./frame_header.ts";
 import {
@@ -20,6 +20,9 @@ import {
   upsampleTriangleHv,
   upsampleTriangleV,
 } from "./upsample.ts";
+
+/** A strip of more bytes would leave the processor's cache before the sink reads it. */
+const STRIP_BYTES = 128 * 1024;
 
 /** A rectangle of output pixels. */
 export interface JpegRegion {
@@ -47,6 +50,8 @@ export class StripWriter {
   /** Output rows that wait for the next MCU row: 0 or 1. */
   readonly #lag: number;
   readonly #channels: readonly Channel[];
+  /** Rows that one strip holds at most. */
+  readonly #stripRows: number;
   readonly #pixels: Float64Array;
   readonly #lines: readonly SampleLine[];
   /** How chroma is packed together with luma; null when every channel gets a line of its own. */
@@ -76,7 +81,11 @@ export class StripWriter {
     this.#lines = this.#channels.map(({ samples }) => samples);
     this.#fused = chooseFused(this.#channels);
     this.#lag = this.#channels.some(({ kind }) => needsNeighbourRow(kind)) ? 1 : 0;
-    this.#pixels = new Float64Array((mcuHeight + this.#lag) * region.width);
+    this.#stripRows = Math.min(
+      mcuHeight + this.#lag,
+      Math.max(1, Math.floor(STRIP_BYTES / (8 * region.width))),
+    );
+    this.#pixels = new Float64Array(this.#stripRows * region.width);
     this.#strip = { y: 0, rows: 0, color: this.#pixels, alpha: null };
   }
 
@@ -90,14 +99,14 @@ export class StripWriter {
     const end = (row + 1) * mcuHeight >= height ? height : (row + 1) * mcuHeight - lag;
     const from = Math.max(row * mcuHeight - (row > 0 ? lag : 0), region.y);
     const to = Math.min(end, region.y + region.height);
-    if (from < to) {
-      for (let y = from; y < to; y++) {
-        this.#packRow(y, { firstRow: wholePlanes ? 0 : row, at: (y - from) * region.width });
+    const strip = this.#strip;
+    for (let top = from; top < to; top += strip.rows) {
+      strip.y = top - region.y;
+      strip.rows = Math.min(this.#stripRows, to - top);
+      for (let i = 0; i < strip.rows; i++) {
+        this.#packRow(top + i, { firstRow: wholePlanes ? 0 : row, at: i * region.width });
       }
-      const strip = this.#strip;
-      strip.y = from - region.y;
-      strip.rows = to - from;
-      if (!this.sink.write(strip as Strip)) return false;
+      if (!this.sink.write(strip)) return false;
     }
     if (!wholePlanes && lag > 0) {
       for (const { component } of this.#channels) {
