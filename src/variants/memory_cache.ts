@@ -13,6 +13,8 @@ interface Sized {
 export interface MemoryCache<Entry extends Sized> {
   /** The entry, which becomes the most recently used one. */
   get(key: VariantKey): Entry | undefined;
+  /** The entry, which stays as recently used as it was. */
+  peek(key: VariantKey): Entry | undefined;
   /** Keeps an entry; one that is larger than the whole cache is not kept. */
   set(key: VariantKey, entry: Entry): void;
   delete(key: VariantKey): void;
@@ -51,6 +53,7 @@ export function createMemoryCache<Entry extends Sized>(capacityBytes: number): M
       }
       return entry;
     },
+    peek: (key) => entries.get(nameOf(key)),
     set(key, entry) {
       const name = nameOf(key);
       remove(name);

@@ -130,6 +130,8 @@ export interface VariantCache {
    * @returns False when it could not, or when the entry is over the size limit.
    */
   put(key: VariantKey, variant: CachedVariant, lease: HeldLease | null): Promise<boolean>;
+  /** Sizes of an asset's variants of this renderer version, by `VariantKey.variant`. */
+  list(hash: ContentHash): Promise<ReadonlyMap<string, number>>;
   /** Removes every variant of an asset, of every renderer version. Throws when it could not. */
   purge(hash: ContentHash): Promise<number>;
 }

@@ -89,8 +89,8 @@ export interface VariantService {
    * variants there were.
    */
   purgeLocal(hash: ContentHash | null): number;
-  /** Whether a variant is in this process's memory. */
-  isCached(hash: ContentHash, spec: VariantSpec): boolean;
+  /** Size of a variant that is in this process's memory; null when it is not. */
+  peekBytes(key: VariantKey): number | null;
 }
 
 interface Found {
@@ -279,7 +279,6 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
       failures.forget(hash);
       return memory.deleteAll(hash);
     },
-    isCached: (hash, spec) =>
-      memory.get(buildVariantKey(hash, spec, directory.peek(hash) ?? PLAIN_FACTS)) !== undefined,
+    peekBytes: (key) => memory.peek(key)?.bytes.byteLength ?? null,
   };
 }

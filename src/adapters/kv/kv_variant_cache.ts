@@ -103,6 +103,16 @@ export function createKvVariantCache(options: KvVariantCacheOptions): VariantCac
       });
       return written ?? false;
     },
+    async list(hash) {
+      const sizes = new Map<string, number>();
+      await guard.attempt("get", async () => {
+        const prefix = [...variantPrefix(hash), rendererVersion];
+        for await (const { key, value } of kv.list({ prefix }, { batchSize: PURGE_BATCH })) {
+          if (isFirstChunk(value)) sizes.set(String(key[4]), value.sizeBytes);
+        }
+      });
+      return sizes;
+    },
     async purge(hash) {
       // First the marker: a render under way can then no longer bring back what is removed here.
       await kv.set(purgeMarkerKey(hash), crypto.randomUUID(), { expireIn: MARKER_TTL_MS });
