@@ -3,7 +3,7 @@ import { randomBytes, randomUUID } from "node:crypto";
 import { createS3ObjectStore, ensureBucket } from "../../src/adapters/s3/s3_object_store.ts";
 import { MIN_PART_SIZE_BYTES, type ObjectStore } from "../../src/core/object_store.ts";
 import { writeMultipart } from "../../src/core/multipart_writer.ts";
-import { type FaultProxy, startFaultProxy } from "../support/http_fault_proxy.ts";
+import { type HttpFaultProxy, startHttpFaultProxy } from "../support/http_fault_proxy.ts";
 import { findTestS3, type TestS3 } from "../support/test_s3.ts";
 import { readAll, readText } from "./object_store_helpers.ts";
 
@@ -14,11 +14,11 @@ if (s3 !== null) testFaults(s3);
 function testFaults(s3: TestS3): void {
   const test = (
     title: string,
-    body: (store: ObjectStore, proxy: FaultProxy, key: string) => Promise<void>,
+    body: (store: ObjectStore, proxy: HttpFaultProxy, key: string) => Promise<void>,
   ): void =>
     Deno.test(`createS3ObjectStore() ${title}`, async () => {
       await ensureBucket(s3);
-      const proxy = await startFaultProxy(s3.endpoint);
+      const proxy = startHttpFaultProxy(s3.endpoint);
       const store = createS3ObjectStore({
         ...s3,
         endpoint: proxy.url,
@@ -41,7 +41,7 @@ function testFaults(s3: TestS3): void {
 
 type RegisterFaultTest = (
   title: string,
-  body: (store: ObjectStore, proxy: FaultProxy, key: string) => Promise<void>,
+  body: (store: ObjectStore, proxy: HttpFaultProxy, key: string) => Promise<void>,
 ) => void;
 
 function testTransient(test: RegisterFaultTest): void {

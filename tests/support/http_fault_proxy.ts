@@ -1,17 +1,15 @@
 /**
- * An HTTP proxy that fails on purpose, to stand between the service and an object store (or any
- * other HTTP server). It keeps the `Host` header as sent, so that signed requests stay valid.
+ * An HTTP proxy that fails on purpose, to stand between the service and an object store. It passes
+ * on requests byte for byte but for `Connection: close`, so that signed ones stay valid, and serves
+ * one request per connection. Request bodies need a `Content-Length`.
  *
- *     const proxy = await startFaultProxy("http://127.0.0.1:7480");
+ *     const proxy = startHttpFaultProxy("http://127.0.0.1:7480");
  *     proxy.inject({ kind: "answer", status: 503 }, { method: "PUT", onCall: 2 });
  *     … use proxy.url …
  *     await proxy.close();
  *
  * @module
  */
-
-import * as http from "node:http";
-import type { AddressInfo, Socket } from "node:net";
 
 /** What goes wrong. */
 export type Fault =
@@ -53,7 +51,7 @@ export interface ProxiedCall {
 }
 
 /** A running proxy. */
-export interface FaultProxy {
+export interface HttpFaultProxy {
   /** Its origin, without a slash at the end. */
   readonly url: string;
   /** Every call so far, in order. */
@@ -72,47 +70,58 @@ interface ArmedFault {
 }
 
 /** Starts a proxy to `targetUrl` (plain HTTP) on a free port of the loopback. */
-export async function startFaultProxy(targetUrl: string): Promise<FaultProxy> {
-  const target = new URL(targetUrl);
+export function startHttpFaultProxy(targetUrl: string): HttpFaultProxy {
+  const { hostname, port } = new URL(targetUrl);
+  const listener = Deno.listen({ hostname: "127.0.0.1", port: 0 });
   const calls: ProxiedCall[] = [];
-  const sockets = new Set<Socket>();
-  const timers = new Set<ReturnType<typeof setTimeout>>();
+  const closing = new AbortController();
+  const exchanges = new Set<Promise<void>>();
   let armed: ArmedFault[] = [];
 
-  const server = http.createServer((request, response) => {
-    const call = { method: request.method ?? "GET", path: request.url ?? "/" };
-    calls.push(call);
-    const fault = pickFault(armed, call);
-    request.on("error", () => {});
-    response.on("error", () => {});
-    if (fault?.kind !== "delay") return handle(target, { request, response, fault });
-    const timer = setTimeout(() => {
-      timers.delete(timer);
-      handle(target, { request, response, fault: null });
-    }, fault.delayMs);
-    timers.add(timer);
-  });
-  server.on("connection", (socket: Socket) => {
-    sockets.add(socket);
-    socket.on("error", () => {});
-    socket.on("close", () => sockets.delete(socket));
-  });
-  await new Promise<void>((resolve) => server.listen(0, "127.0.0.1", resolve));
-  const { port } = server.address() as AddressInfo;
+  async function serve(client: Deno.TcpConn): Promise<void> {
+    const closers: (() => void)[] = [() => client.close()];
+    const closeAll = (): void => closers.splice(0).forEach((close) => close());
+    closing.signal.addEventListener("abort", closeAll, { once: true });
+    try {
+      const request = await readRequest(client);
+      if (request === null) return;
+      calls.push({ method: request.method, path: request.path });
+      const fault = pickFault(armed, request);
+      const connect = async (): Promise<Deno.TcpConn> => {
+        const server = await Deno.connect({ hostname, port: Number(port) });
+        closers.push(() => server.close());
+        return server;
+      };
+      await act({ client, request, fault, connect, signal: closing.signal });
+    } catch {
+      // One side broke the connection: the other one is told below in the same way.
+    } finally {
+      closing.signal.removeEventListener("abort", closeAll);
+      closeAll();
+    }
+  }
+
+  const accepting = (async () => {
+    for await (const client of listener) {
+      const exchange = serve(client).finally(() => exchanges.delete(exchange));
+      exchanges.add(exchange);
+    }
+  })();
 
   return {
-    url: `http://127.0.0.1:${port}`,
+    url: `http://127.0.0.1:${listener.addr.port}`,
     calls,
-    inject(fault, faultTarget = {}) {
-      armed.push({ fault, target: faultTarget, seen: 0 });
+    inject(fault, target = {}) {
+      armed.push({ fault, target, seen: 0 });
     },
     heal() {
       armed = [];
     },
     async close() {
-      timers.forEach(clearTimeout);
-      sockets.forEach((socket) => socket.destroy());
-      await new Promise<void>((resolve) => server.close(() => resolve()));
+      listener.close();
+      closing.abort();
+      await accepting;
+      await Promise.all(exchanges);
     },
   };
 }
@@ -129,75 +138,147 @@ function pickFault(armed: ArmedFault[], { method, path }: ProxiedCall): Fault | 
   return null;
 }
 
-interface Exchange {
-  readonly request: http.IncomingMessage;
-  readonly response: http.ServerResponse;
-  readonly fault: Fault | null;
+interface ProxiedRequest extends ProxiedCall {
+  /** Request line and headers, with the empty line. */
+  readonly head: string;
+  /** What came with the head already. */
+  readonly body: Uint8Array;
+  readonly bodyBytes: number;
 }
 
-function handle(target: URL, exchange: Exchange): void {
-  const { request, response, fault } = exchange;
+interface Exchange {
+  readonly client: Deno.TcpConn;
+  readonly request: ProxiedRequest;
+  readonly fault: Fault | null;
+  readonly connect: () => Promise<Deno.TcpConn>;
+  readonly signal: AbortSignal;
+}
+
+async function act(exchange: Exchange): Promise<void> {
+  const { client, request, fault, signal } = exchange;
   switch (fault?.kind) {
-    case "answer":
-      // Reads the body to its end first: an early answer would look like a broken connection.
-      request.resume();
-      request.on("end", () => {
-        response.writeHead(fault.status, { "content-type": "application/xml", ...fault.headers });
-        response.end(request.method === "HEAD" ? undefined : fault.body ?? "");
-      });
+    case "reset":
       return;
     case "hang":
-      request.resume();
-      return;
-    case "reset":
-      request.socket.destroy();
-      return;
+      await readBody(exchange, () => Promise.resolve());
+      return await wait(signal);
+    case "answer": {
+      // Reads the body to its end first: an early answer would look like a broken connection.
+      await readBody(exchange, () => Promise.resolve());
+      return await writeAll(client, toAnswer(request.method, fault));
+    }
+    case "delay":
+      await wait(signal, fault.delayMs);
+      return await forward(exchange);
     default:
-      forward(target, exchange);
+      return await forward(exchange);
   }
 }
 
-function forward(target: URL, { request, response, fault }: Exchange): void {
-  const upstream = http.request({
-    hostname: target.hostname,
-    port: target.port,
-    method: request.method ?? "GET",
-    path: request.url ?? "/",
-    headers: request.headers,
-    agent: false,
-  }, (answer) => {
-    answer.on("error", () => request.socket.destroy());
-    if (fault?.kind === "loseAnswer") {
-      answer.resume();
-      answer.on("end", () => request.socket.destroy());
-      return;
+async function forward(exchange: Exchange): Promise<void> {
+  const { client, request, fault, connect, signal } = exchange;
+  const server = await connect();
+  await writeAll(server, latin1(request.head.replace("\r\n", "\r\nConnection: close\r\n")));
+  await readBody(exchange, (bytes) => writeAll(server, bytes));
+  const limit = fault !== null && "afterBytes" in fault ? fault.afterBytes : Infinity;
+  let head = "";
+  let sentBytes = 0;
+  for await (const bytes of readChunks(server)) {
+    if (fault?.kind === "loseAnswer") continue;
+    let body = bytes;
+    if (!head.includes("\r\n\r\n")) {
+      const before = head.length;
+      head += fromLatin1(bytes);
+      const end = head.indexOf("\r\n\r\n");
+      const headBytes = end < 0 ? bytes.byteLength : end + 4 - before;
+      await writeAll(client, bytes.subarray(0, headBytes));
+      body = bytes.subarray(headBytes);
     }
-    response.writeHead(answer.statusCode ?? 502, answer.headers);
-    if (fault?.kind === "cutBody" || fault?.kind === "stallBody") {
-      sendSome(answer, { request, response, fault });
-    } else {
-      answer.pipe(response);
-    }
-  });
-  upstream.on("error", () => request.socket.destroy());
-  response.on("close", () => upstream.destroy());
-  request.pipe(upstream);
+    await writeAll(client, body.subarray(0, Math.max(0, limit - sentBytes)));
+    sentBytes += body.byteLength;
+    if (sentBytes < limit) continue;
+    return fault?.kind === "stallBody" ? await wait(signal) : undefined;
+  }
 }
 
-/** Sends the first bytes of the answer's body, then breaks off or falls silent. */
-function sendSome(
-  answer: http.IncomingMessage,
-  { request, response, fault }: Exchange & {
-    readonly fault: Extract<Fault, { readonly afterBytes: number }>;
-  },
-): void {
-  let left = fault.afterBytes;
-  answer.on("data", (chunk: Uint8Array) => {
+/** Reads a request's head, or null when the client closes without sending one. */
+async function readRequest(client: Deno.TcpConn): Promise<ProxiedRequest | null> {
+  let text = "";
+  for await (const bytes of readChunks(client)) {
+    text += fromLatin1(bytes);
+    const end = text.indexOf("\r\n\r\n");
+    if (end < 0) continue;
+    const head = text.slice(0, end + 4).replace(/\r\nconnection:[^\r]*/i, "");
+    const [method, path] = head.split(" ", 2);
+    const length = /\r\ncontent-length: *(\d+)/i.exec(head)?.[1];
+    const body = latin1(text.slice(end + 4));
+    return { head, method: method!, path: path!, body, bodyBytes: Number(length ?? 0) };
+  }
+  return null;
+}
+
+/** Passes the request's body to `write`, to its end. */
+async function readBody(
+  { client, request }: Exchange,
+  write: (bytes: Uint8Array) => Promise<void>,
+): Promise<void> {
+  let left = request.bodyBytes - request.body.byteLength;
+  await write(request.body);
+  if (left <= 0) return;
+  for await (const bytes of readChunks(client)) {
+    await write(bytes);
+    left -= bytes.byteLength;
     if (left <= 0) return;
-    const slice = chunk.subarray(0, left);
-    left -= slice.byteLength;
-    response.write(slice, () => {
-      if (left <= 0 && fault.kind === "cutBody") request.socket.destroy();
-    });
+  }
+  throw new Error("The client went away");
+}
+
+async function* readChunks(connection: Deno.TcpConn): AsyncGenerator<Uint8Array> {
+  for (;;) {
+    const buffer = new Uint8Array(64 * 1024);
+    const count = await connection.read(buffer);
+    if (count === null) return;
+    yield buffer.subarray(0, count);
+  }
+}
+
+async function writeAll(connection: Deno.TcpConn, bytes: Uint8Array): Promise<void> {
+  for (let at = 0; at < bytes.byteLength;) at += await connection.write(bytes.subarray(at));
+}
+
+function toAnswer(method: string, fault: Extract<Fault, { readonly kind: "answer" }>): Uint8Array {
+  const body = method === "HEAD" ? "" : fault.body ?? "";
+  const headers = {
+    "content-type": "application/xml",
+    "content-length": String(new TextEncoder().encode(body).byteLength),
+    connection: "close",
+    ...fault.headers,
+  };
+  const lines = Object.entries(headers).map(([name, value]) => `${name}: ${value}\r\n`);
+  return new TextEncoder().encode(`HTTP/1.1 ${fault.status} Fault\r\n${lines.join("")}\r\n${body}`);
+}
+
+/** Waits until the proxy closes, or for so long. */
+function wait(signal: AbortSignal, delayMs?: number): Promise<void> {
+  return new Promise((resolve) => {
+    const timer = delayMs === undefined ? undefined : setTimeout(done, delayMs);
+    function done(): void {
+      clearTimeout(timer);
+      signal.removeEventListener("abort", done);
+      resolve();
+    }
+    signal.addEventListener("abort", done);
+    if (signal.aborted) done();
   });
+}
+
+function latin1(text: string): Uint8Array {
+  return Uint8Array.from(text, (char) => char.charCodeAt(0));
+}
+
+/** One character per byte, so that positions in the text are positions in the bytes. */
+function fromLatin1(bytes: Uint8Array): string {
+  let text = "";
+  for (const byte of bytes) text += String.fromCharCode(byte);
+  return text;
 }
