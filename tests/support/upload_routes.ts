@@ -1,0 +1,36 @@
+/** Builds the resumable and direct upload routes on the parts of a test world. */
+import { createSpanningSessions } from "../../src/adapters/postgres/spanning_sessions.ts";
+import { createUploadSessions } from "../../src/adapters/postgres/upload_sessions.ts";
+import { createUuidV7 } from "../../src/app/uuid_v7.ts";
+import { tusRoutes } from "../../src/http/routes/tus.ts";
+import { ByteBudget } from "../../src/uploads/byte_budget.ts";
+import { createResumableUploads, type ResumableLimits } from "../../src/uploads/resumable.ts";
+import { authenticator, type MoreRoutes } from "./upload_app.ts";
+import { MIB } from "./upload_world.ts";
+
+/** Small enough for quick tests. */
+export const RESUMABLE_LIMITS: ResumableLimits = {
+  maxBytes: 64 * MIB,
+  partBytes: 5 * MIB,
+  ttlMs: 3_600_000,
+  idleTimeoutMs: 10_000,
+  minWindowBytes: 1024,
+};
+
+/** `/v1/uploads` on the world's parts. */
+export function resumable(limits: Partial<ResumableLimits> = {}): MoreRoutes {
+  return ({ world, ingest, admission }) => {
+    const uploads = createResumableUploads({
+      ingest,
+      sessions: createSpanningSessions(world.database),
+      staged: createUploadSessions(world.database),
+      objects: world.faults.objects,
+      budget: new ByteBudget({ maxBytes: 64 * MIB, maxWaiting: 100, maxWaitMs: 10_000 }),
+      limits: { ...RESUMABLE_LIMITS, ...limits },
+      newId: () => createUuidV7(),
+      now: () => new Date(),
+      reportFailure: (event, { error }) => void world.reports.push(`${event}: ${error}`),
+    });
+    return [tusRoutes({ uploads, authenticator, admission, maxBytes: 64 * MIB })];
+  };
+}
