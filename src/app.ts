@@ -6,17 +6,22 @@
  */
 import type { Config } from "./config.ts";
 import { ensurePartitions } from "./adapters/postgres/partitions.ts";
+import { createDeliveryCatalog } from "./adapters/postgres/delivery_catalog.ts";
+import { createFocalPointStore } from "./adapters/postgres/focal_points.ts";
 import { openCatalog } from "./app/catalog.ts";
-import { createDelivery, observeDelivery } from "./app/delivery.ts";
+import { buildAllowList, createDelivery, observeDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
 import type { Service } from "./app/serve.ts";
+import { createPurging } from "./app/purging.ts";
 import { openSharedCache } from "./app/shared_cache.ts";
 import { openStorage } from "./app/storage.ts";
 import type { ContentHash } from "./core/content_hash.ts";
 import type { Principal, Scope } from "./core/principal.ts";
 import { createHttpApp } from "./http/app.ts";
+import { assetVariantRoutes } from "./http/routes/asset_variants.ts";
 import { healthRoutes } from "./http/routes/health.ts";
 import { metricsRoutes } from "./http/routes/metrics.ts";
+import { purgeRoutes } from "./http/routes/purge.ts";
 import { RENDERER_VERSION } from "./image/renderer_version.ts";
 import type { JobName, JobRunner } from "./jobs/schedule.ts";
 import type { Logger } from "./telemetry/logger.ts";
@@ -81,8 +86,10 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     logger,
     onUploaded: (hash: ContentHash) => delivery.variants.forget(hash),
   });
+  const purges = createPurging(config, { database, variants: delivery.variants, shared, logger });
   const jobs: Readonly<Record<JobName, () => Promise<unknown>>> = {
     "sweep-uploads": () => ingestion.sweep.run(),
+    "finish-purges": () => purges.runPending(),
     "make-partitions": () => ensurePartitions(database, { monthsAhead: 2 }),
   };
   const runJob: JobRunner = async (name) => {
@@ -111,6 +118,19 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       metricsRoutes({ serialize: metrics.serialize }),
       ...ingestion.routes,
       ...delivery.routes,
+      purgeRoutes({ purges, authenticator }),
+      assetVariantRoutes({
+        authenticator,
+        purges,
+        assets: createDeliveryCatalog(database),
+        isKnownTo: async (tenant, hash) =>
+          await ingestion.ingest.knownToTenant(tenant, hash) !== null,
+        focalPoints: createFocalPointStore(database),
+        allowList: buildAllowList(config),
+        service: delivery.variants,
+        cache: shared?.cache ?? null,
+        ledger: null,
+      }),
     ],
     logger,
     newId: () => crypto.randomUUID(),

@@ -3,8 +3,7 @@
  *
  * @module
  */
-import { parseSigningKeys } from "./core/url_signature.ts";
-import { parseVariantPresets } from "./core/variant_alias.ts";
+import { readDelivery } from "./delivery_config.ts";
 import { type EnvEntry, EnvReader, type EnvSource } from "./env_reader.ts";
 
 const KIB = 2 ** 10;
@@ -250,20 +249,6 @@ function readVariants(env: EnvReader) {
     /** Variants above this size are not shared through KV. */
     kvMaxValueBytes: env.bytes("KV_MAX_VARIANT_SIZE", 600 * KIB, { min: 0, max: 700 * KIB }),
     kvTtlMs: env.durationMs("KV_TTL", 30 * DAY, { min: 60 * SECOND, max: 365 * DAY }),
-  };
-}
-
-function readDelivery(env: EnvReader) {
-  const signingKeys = env.parsed("FACET_SIGNING_KEYS", parseSigningKeys, { secret: true });
-  const requireSignatures = env.flag("REQUIRE_SIGNATURES", false);
-  if (requireSignatures && signingKeys === undefined) {
-    env.problems.push("FACET_SIGNING_KEYS is required when REQUIRE_SIGNATURES is on");
-  }
-  return {
-    /** Keys of signed URLs; null when none are configured. */
-    signingKeys: signingKeys ?? null,
-    requireSignatures,
-    presets: env.parsed("VARIANT_PRESETS", parseVariantPresets) ?? new Map(),
   };
 }
 

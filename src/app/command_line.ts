@@ -25,6 +25,7 @@ const COMMANDS = {
   serve: "serve (the default)",
   dev: "serve with everything embedded, for development",
   migrate: "bring the database up to date",
+  sign: "print a signed URL",
   config: "print the effective configuration",
 } as const;
 
@@ -66,6 +67,7 @@ const RUNNERS: Readonly<Record<Exclude<Command, "config">, Run>> = {
   serve: (config) => runService(config, { development: false }),
   dev: (config) => runService(config, { development: true }),
   migrate: runMigrate,
+  sign: runSign,
 };
 
 async function runService(
@@ -132,6 +134,18 @@ async function runMigrate(config: Config): Promise<number> {
   } finally {
     await catalog.close();
   }
+}
+
+async function runSign({ delivery, variants }: Config, args: readonly string[]): Promise<number> {
+  const { runSignCommand } = await import("../cli/sign.ts");
+  return runSignCommand(args, {
+    keys: delivery.signingKeys,
+    presets: delivery.presets,
+    formats: variants.formats,
+    printLine,
+    printErrorLine,
+    nowSeconds: () => Date.now() / 1000,
+  });
 }
 
 async function prepareFolder(config: Config): Promise<void> {

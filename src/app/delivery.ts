@@ -5,6 +5,7 @@ import { createDeliveryCatalog } from "../adapters/postgres/delivery_catalog.ts"
 import type { Database } from "../adapters/postgres/database.ts";
 import { createRenderPool, type RenderPool } from "../adapters/workers/render_pool.ts";
 import type { HttpRoutes } from "../http/http_env.ts";
+import { createRenderAdmission } from "../http/render_budget.ts";
 import { originalRoutes } from "../http/routes/originals.ts";
 import { variantRoutes } from "../http/routes/variants.ts";
 import { RENDERER_VERSION } from "../image/renderer_version.ts";
@@ -88,12 +89,18 @@ export function createDelivery(
         presets: delivery.presets,
         signatures,
         cacheId: `variants-${RENDERER_VERSION}`,
+        admitRender: createRenderAdmission({
+          perMinute: delivery.rendersPerMinute || Infinity,
+          trustProxy: config.http.trustProxy,
+          nowMs,
+        }),
       }),
     ],
   };
 }
 
-function buildAllowList({ variants, delivery }: Config): VariantAllowList {
+/** The variants that need no signature. */
+export function buildAllowList({ variants, delivery }: Config): VariantAllowList {
   const { widths, heights, qualities, formats } = variants;
   const presets = [...delivery.presets.values()];
   return { ...DEFAULT_ALLOW_LIST, widths, heights, qualities, formats, presets };

@@ -8,6 +8,7 @@
 /** Every scheduled job with its cron expression (UTC). */
 export const SCHEDULE = {
   "sweep-uploads": "7 * * * *",
+  "finish-purges": "* * * * *",
   "make-partitions": "23 2 * * *",
 } as const;
 
