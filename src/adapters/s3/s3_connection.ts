@@ -138,7 +138,9 @@ export function createS3Connection(options: S3ConnectionOptions): S3Connection {
 async function openClient(
   options: S3ConnectionOptions,
 ): Promise<{ sdk: Sdk; client: S3Client; handler: ReturnType<typeof createS3HttpHandler> }> {
-  const sdk = await import("@aws-sdk/client-s3");
+  const sdk = await import("@aws-sdk/client-s3").catch((cause) => {
+    throw new AppError("storage_error", "The S3 client could not be loaded", { cause });
+  });
   const handler = createS3HttpHandler();
   const { accessKeyId, secretAccessKey } = options;
   const client = new sdk.S3Client({
