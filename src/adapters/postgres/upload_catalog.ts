@@ -246,6 +246,7 @@ async function isIn(sql: Sql, attempt: Attempt, state: AssetState): Promise<bool
   return rows.length === 1;
 }
 
+/** A flagged object is never served: to its tenants it is missing, and to be uploaded again. */
 async function findAsset(
   sql: Sql,
   tenant: string,
@@ -253,7 +254,8 @@ async function findAsset(
 ): Promise<UploadedAsset | null> {
   const [asset] = await sql<UploadedAsset[]>`
     select reference.id as "assetId", encode(content.content_hash, 'hex') as "contentHash",
-      content.size_bytes as "sizeBytes", content.state, content.visibility,
+      content.size_bytes as "sizeBytes", content.visibility,
+      case when content.flagged is null then content.state else 'MISSING' end as state,
       coalesce(content.media_type, 'application/octet-stream') as "mediaType",
       content.width, content.height, content.orientation, content.frames,
       content.bit_depth as "bitDepth", content.color_model as "colorModel",

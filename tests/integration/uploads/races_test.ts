@@ -115,6 +115,7 @@ Deno.test("Ingest.ingest() brings content back that is", async (t) => {
       await world.ingest.ingest(bodyOf(bytes), requestOf({ visibility: "private" }));
       await tamper(world, hash, change);
       await world.objects.delete(formatRawKey(hash));
+      assert.equal(await world.ingest.knownToTenant("acme", hash), null);
       const { created, asset } = await world.ingest.ingest(bodyOf(bytes), requestOf());
       assert.equal(created, true);
       assert.equal(asset.state, "READY");
