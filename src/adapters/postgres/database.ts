@@ -116,6 +116,8 @@ export interface Database {
   ping(): Promise<DatabaseHealth>;
   /** How busy the pool of the primary is. */
   readonly stats: PoolStats;
+  /** Whether reads that tolerate lag go to another server. */
+  readonly hasReplica: boolean;
   /** Waits at most `timeoutMs` (default 3000) for work under way, then closes all connections. */
   close(options?: { timeoutMs?: number }): Promise<void>;
 }
@@ -152,6 +154,7 @@ export function createDatabase(options: DatabaseOptions): Database {
     get stats() {
       return primary.stats;
     },
+    hasReplica: replica !== undefined,
     read(query, { name = "read", tolerateLag = false } = {}) {
       return observed(settings, { kind: "read", name }, async (countAttempt) => {
         const pool = tolerateLag && replica ? replica : primary;

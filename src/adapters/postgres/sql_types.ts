@@ -4,6 +4,9 @@ import type postgres from "postgres";
 // deno-lint-ignore ban-types -- the driver spells "no custom types" as {}
 export type Sql = postgres.ISql<{}>;
 
+/** A part of a query, to be put into another. */
+export type SqlFragment = postgres.PendingQuery<postgres.Row[]>;
+
 /** Oids of `pg_type`, which never change. */
 const OID = { date: 1082, int8: 20, int8Array: 1016, textArray: 1009, uuidArray: 2951 } as const;
 

@@ -1,0 +1,65 @@
+import { Buffer } from "node:buffer";
+import { type Context, Hono } from "hono";
+import type { AssetService } from "../../assets/asset_service.ts";
+import { parseAssetSelector } from "../../assets/asset_selector.ts";
+import { parseListQuery } from "../../assets/list_query.ts";
+import type { Asset } from "../../assets/ports.ts";
+import { formatAsset } from "../asset_answer.ts";
+import type { HttpEnv } from "../http_env.ts";
+import { methodNotAllowed } from "../method_not_allowed.ts";
+import { type Authenticator, requireScope } from "../middleware/authentication.ts";
+
+/** What the asset routes need. */
+export interface AssetRoutesDeps {
+  readonly assets: AssetService;
+  readonly authenticator: Authenticator;
+}
+
+/**
+ * Metadata, lists and deletion of a tenant's assets: `GET /v1/assets`, and `GET|HEAD|DELETE
+ * /v1/assets/{id or hash}`. Mount it after the upload routes, which have other methods of the same
+ * paths: what is left is answered with 405.
+ */
+export function assetRoutes(deps: AssetRoutesDeps): Hono<HttpEnv> {
+  const routes = new Hono<HttpEnv>();
+  const mayRead = requireScope("read", deps.authenticator);
+  const mayUpload = requireScope("upload", deps.authenticator);
+  routes.get("/v1/assets", mayRead, (c) => listAssets(c, deps));
+  routes.all("/v1/assets", methodNotAllowed(["GET", "HEAD", "POST"]));
+  routes.get("/v1/assets/:asset", mayRead, (c) => describeAsset(c, deps));
+  routes.delete("/v1/assets/:asset", mayUpload, (c) => deleteAsset(c, deps));
+  routes.all("/v1/assets/:asset", methodNotAllowed(["GET", "HEAD", "PUT", "DELETE"]));
+  return routes;
+}
+
+async function listAssets(c: Context<HttpEnv>, deps: AssetRoutesDeps): Promise<Response> {
+  const query = parseListQuery(new URL(c.req.url).searchParams);
+  const page = await deps.assets.list(c.get("principal").tenant, query);
+  return answer({ assets: page.assets.map(formatDetails), nextCursor: page.nextCursor });
+}
+
+async function describeAsset(c: Context<HttpEnv>, deps: AssetRoutesDeps): Promise<Response> {
+  const selector = parseAssetSelector(c.req.param("asset") ?? "");
+  return answer(formatDetails(await deps.assets.get(c.get("principal").tenant, selector)));
+}
+
+async function deleteAsset(c: Context<HttpEnv>, deps: AssetRoutesDeps): Promise<Response> {
+  const selector = parseAssetSelector(c.req.param("asset") ?? "");
+  const { tenant, keyId } = c.get("principal");
+  await deps.assets.delete(tenant, selector, { actor: keyId });
+  return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
+}
+
+/** What an upload answers, and what is computed afterwards. */
+function formatDetails(asset: Asset): Record<string, unknown> {
+  return {
+    ...formatAsset(asset),
+    thumbHash: asset.thumbHash && Buffer.from(asset.thumbHash).toString("base64"),
+    dominantColor: asset.dominantColor,
+  };
+}
+
+/** Metadata belongs to whoever holds the key: no cache keeps it. */
+function answer(body: unknown): Response {
+  return Response.json(body, { headers: { "cache-control": "no-store" } });
+}
