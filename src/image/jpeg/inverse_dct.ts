@@ -198,14 +198,33 @@ function inverseDct8Sparse(out: Uint8Array, at: number, stride: number): void {
     const o1 = z2 + z4;
     const o2 = imul(c3, F_3_072) + z2 + z3;
     const o3 = imul(c1, F_1_501) + z1 + z4;
-    out[at] = clamp((t10 + o3) >> 18);
-    out[at + 7] = clamp((t10 - o3) >> 18);
-    out[at + 1] = clamp((t11 + o2) >> 18);
-    out[at + 6] = clamp((t11 - o2) >> 18);
-    out[at + 2] = clamp((t12 + o1) >> 18);
-    out[at + 5] = clamp((t12 - o1) >> 18);
-    out[at + 3] = clamp((t13 + o0) >> 18);
-    out[at + 4] = clamp((t13 - o0) >> 18);
+    const s0 = (t10 + o3) >> 18;
+    const s1 = (t11 + o2) >> 18;
+    const s2 = (t12 + o1) >> 18;
+    const s3 = (t13 + o0) >> 18;
+    const s4 = (t13 - o0) >> 18;
+    const s5 = (t12 - o1) >> 18;
+    const s6 = (t11 - o2) >> 18;
+    const s7 = (t10 - o3) >> 18;
+    if (((s0 | s1 | s2 | s3 | s4 | s5 | s6 | s7) & ~255) === 0) {
+      out[at] = s0;
+      out[at + 1] = s1;
+      out[at + 2] = s2;
+      out[at + 3] = s3;
+      out[at + 4] = s4;
+      out[at + 5] = s5;
+      out[at + 6] = s6;
+      out[at + 7] = s7;
+    } else {
+      out[at] = clamp(s0);
+      out[at + 1] = clamp(s1);
+      out[at + 2] = clamp(s2);
+      out[at + 3] = clamp(s3);
+      out[at + 4] = clamp(s4);
+      out[at + 5] = clamp(s5);
+      out[at + 6] = clamp(s6);
+      out[at + 7] = clamp(s7);
+    }
     at += stride;
   }
 }
@@ -298,14 +317,33 @@ function inverseDct8Full(out: Uint8Array, at: number, stride: number): void {
     const o1 = imul(c5, F_2_053) + z2 + z4;
     const o2 = imul(c3, F_3_072) + z2 + z3;
     const o3 = imul(c1, F_1_501) + z1 + z4;
-    out[at] = clamp((t10 + o3) >> 18);
-    out[at + 7] = clamp((t10 - o3) >> 18);
-    out[at + 1] = clamp((t11 + o2) >> 18);
-    out[at + 6] = clamp((t11 - o2) >> 18);
-    out[at + 2] = clamp((t12 + o1) >> 18);
-    out[at + 5] = clamp((t12 - o1) >> 18);
-    out[at + 3] = clamp((t13 + o0) >> 18);
-    out[at + 4] = clamp((t13 - o0) >> 18);
+    const s0 = (t10 + o3) >> 18;
+    const s1 = (t11 + o2) >> 18;
+    const s2 = (t12 + o1) >> 18;
+    const s3 = (t13 + o0) >> 18;
+    const s4 = (t13 - o0) >> 18;
+    const s5 = (t12 - o1) >> 18;
+    const s6 = (t11 - o2) >> 18;
+    const s7 = (t10 - o3) >> 18;
+    if (((s0 | s1 | s2 | s3 | s4 | s5 | s6 | s7) & ~255) === 0) {
+      out[at] = s0;
+      out[at + 1] = s1;
+      out[at + 2] = s2;
+      out[at + 3] = s3;
+      out[at + 4] = s4;
+      out[at + 5] = s5;
+      out[at + 6] = s6;
+      out[at + 7] = s7;
+    } else {
+      out[at] = clamp(s0);
+      out[at + 1] = clamp(s1);
+      out[at + 2] = clamp(s2);
+      out[at + 3] = clamp(s3);
+      out[at + 4] = clamp(s4);
+      out[at + 5] = clamp(s5);
+      out[at + 6] = clamp(s6);
+      out[at + 7] = clamp(s7);
+    }
     at += stride;
   }
 }
