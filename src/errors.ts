@@ -60,6 +60,7 @@ export const ERROR_CODES = {
   asset_not_ready: "conflict",
   state_conflict: "conflict",
   upload_offset_conflict: "conflict",
+  upload_incomplete: "conflict",
   asset_deleted: "gone",
   upload_expired: "gone",
   unsupported_tus_version: "precondition",

@@ -37,6 +37,12 @@ export interface UploadAdmission {
    * @throws {AppError} `concurrent_uploads_exceeded`, `daily_bytes_exceeded`, both with Retry-After.
    */
   admit(principal: Principal, declaredBytes: number | undefined): Promise<AdmittedUpload>;
+  /**
+   * Counts bytes that reach the store by another way.
+   *
+   * @throws {AppError} `daily_bytes_exceeded`.
+   */
+  charge(principal: Principal, bytes: number): Promise<void>;
 }
 
 /** Bytes of a body of unknown length that are reserved at a time. */
@@ -71,6 +77,7 @@ export function createUploadAdmission(options: UploadAdmissionOptions): UploadAd
   }
 
   return {
+    charge: (principal, bytes) => new ByteAccount(options, principal).reserve(bytes),
     async admit(principal, declaredBytes) {
       enter(principal);
       const account = new ByteAccount(options, principal);

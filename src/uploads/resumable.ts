@@ -8,15 +8,13 @@ import { formatStagingKey } from "../core/object_keys.ts";
 import { AppError } from "../errors.ts";
 import { BodyReader } from "./body_reader.ts";
 import type { ByteBudget } from "./byte_budget.ts";
-import type { FailureReporter, Ingest, UploadSessions } from "./ports.ts";
 import type {
   AppendResult,
-  SpanningObjects,
   SpanningRequest,
   SpanningSession,
-  SpanningSessions,
   SpanningView,
 } from "./resumable_ports.ts";
+import { abortSession, findSession, removeStaging, type SpanningDeps } from "./spanning_session.ts";
 import { type ChunkChecksum, writeBehind } from "./resumable_writer.ts";
 
 /** Sizes in bytes, durations in milliseconds. */
@@ -34,17 +32,12 @@ export interface ResumableLimits {
 }
 
 /** What the use case needs. */
-export interface ResumableDeps {
-  readonly ingest: Ingest;
-  readonly sessions: SpanningSessions;
-  readonly staged: Pick<UploadSessions, "release">;
-  readonly objects: SpanningObjects;
+export interface ResumableDeps extends SpanningDeps {
   /** Bounds the part buffers of all requests of this instance together. */
   readonly budget: ByteBudget;
   readonly limits: ResumableLimits;
   readonly newId: () => string;
   readonly now: () => Date;
-  readonly reportFailure: FailureReporter;
 }
 
 /** The body of one request, and where it belongs. */
@@ -72,16 +65,13 @@ export interface ResumableUploads {
   terminate(session: SpanningSession): Promise<void>;
 }
 
-/** How long removing a terminated upload may take before the sweep does it. */
-const TERMINATION_LEASE_MS = 60_000;
-
 /** Creates the use case. */
 export function createResumableUploads(deps: ResumableDeps): ResumableUploads {
   return {
     create: (request) => create(deps, request),
-    find: (tenant, sessionId) => find(deps, tenant, sessionId),
+    find: (tenant, sessionId) => findSession(deps, { kind: "tus", tenant, sessionId }),
     append: (session, request) => append(deps, session, request),
-    terminate: (session) => terminate(deps, session),
+    terminate: (session) => abortSession(deps, session),
   };
 }
 
@@ -113,22 +103,6 @@ async function create(deps: ResumableDeps, request: SpanningRequest): Promise<Sp
     expiresAt,
     contentHash: null,
   };
-}
-
-async function find(
-  deps: Pick<ResumableDeps, "sessions" | "ingest">,
-  tenant: string,
-  sessionId: string,
-): Promise<SpanningView> {
-  const session = await deps.sessions.find(tenant, sessionId);
-  if (session === null) throw new AppError("upload_not_found", "There is no such upload");
-  if (session.state === "done" && session.contentHash !== null) {
-    return { session, asset: await deps.ingest.knownToTenant(tenant, session.contentHash) };
-  }
-  if (session.expired || session.state === "aborted") {
-    throw new AppError("upload_expired", "The upload has expired or was given up");
-  }
-  return { session, asset: null };
 }
 
 async function append(
@@ -173,7 +147,7 @@ async function begin(
 ): Promise<SpanningSession> {
   const session = await deps.sessions.beginWrite(found.sessionId, offsetBytes);
   if (session !== null) return session;
-  const { session: now } = await find(deps, found.tenant, found.sessionId);
+  const { session: now } = await findSession(deps, found);
   if (now.state === "completing") {
     throw new AppError("state_conflict", "The upload is being finished right now", {
       retryAfterSeconds: 2,
@@ -183,29 +157,4 @@ async function begin(
   throw new AppError("upload_offset_conflict", `The upload continues at byte ${actual}`, {
     extensions: { offsetBytes: actual },
   });
-}
-
-async function terminate(deps: ResumableDeps, session: SpanningSession): Promise<void> {
-  if (!await deps.sessions.abort(session.sessionId, TERMINATION_LEASE_MS)) {
-    await find(deps, session.tenant, session.sessionId);
-    throw new AppError("state_conflict", "The upload is finished, or is being finished right now");
-  }
-  await removeStaging(deps, session);
-}
-
-/** Removes everything under the session's name. What fails here is the sweep's. */
-async function removeStaging(deps: ResumableDeps, session: SpanningSession): Promise<void> {
-  const { objects } = deps;
-  const { stagingKey, sessionId } = session;
-  try {
-    for await (const upload of objects.listMultipartUploads(stagingKey)) {
-      await objects.abortMultipart(upload);
-    }
-    for await (const page of objects.list(stagingKey)) {
-      await objects.deleteMany(page.map((each) => each.key));
-    }
-    await deps.staged.release(sessionId);
-  } catch (error) {
-    deps.reportFailure("removing a resumable upload", { error, sessionId });
-  }
 }
