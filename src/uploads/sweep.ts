@@ -1,12 +1,13 @@
 /**
  * The sweep: finishes or fails what a crash left between states, and removes what it left in
  * staging. Safe beside live uploads and other sweeps: it takes over only what no lease protects.
+ * What deletions leave is not its business: the purge outbox holds that.
  *
  * @module
  */
 import type { FactReader, FailureReporter } from "./ports.ts";
 import { sweepContent } from "./sweep_content.ts";
-import type { PurgeFinisher, SweepCatalog, SweepObjects, SweepSessions } from "./sweep_ports.ts";
+import type { SweepCatalog, SweepObjects, SweepSessions } from "./sweep_ports.ts";
 import { sweepSession, sweepStrays } from "./sweep_staging.ts";
 
 /** What the sweep needs. Durations in milliseconds. */
@@ -15,7 +16,6 @@ export interface SweepDeps {
   readonly sessions: SweepSessions;
   readonly objects: SweepObjects;
   readonly facts: FactReader;
-  readonly purges?: PurgeFinisher | undefined;
   readonly newId: () => string;
   readonly now: () => Date;
   /** How long a row under work is kept from others. @default {30_000} */
@@ -27,7 +27,7 @@ export interface SweepDeps {
 
 /** How far one run goes. */
 export interface SweepOptions {
-  /** Most rows, sessions and purges, each. @default {500} */
+  /** Most rows and sessions, each. @default {500} */
   readonly limit?: number | undefined;
   /** Only counts what there is to do. */
   readonly dryRun?: boolean | undefined;
@@ -43,7 +43,6 @@ export interface SweepReport {
   readonly failed: number;
   readonly sessionsRemoved: number;
   readonly straysRemoved: number;
-  readonly purgesFinished: number;
   /** Items left to the next run because something failed; each was reported. */
   readonly errors: number;
   /** Whether the limit was reached, so that another run has work at once. */
@@ -98,9 +97,6 @@ export function createSweep(deps: SweepDeps): Sweep {
       const olderThan = new Date(deps.now().getTime() - strayAgeMs);
       counts.straysRemoved = await sweepStrays(shared, { olderThan, limit: limit * 20, signal });
     });
-    await guard({}, async () => {
-      counts.purgesFinished = await deps.purges?.finishPurges({ limit, signal }) ?? 0;
-    });
     return counts;
   }
   return { run };
@@ -136,7 +132,6 @@ function emptyCounts(): Counts {
     failed: 0,
     sessionsRemoved: 0,
     straysRemoved: 0,
-    purgesFinished: 0,
     errors: 0,
     more: false,
   };

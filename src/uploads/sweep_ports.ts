@@ -51,9 +51,3 @@ export interface SweepSessions {
 
 /** The part of the object store that the sweep uses. */
 export type SweepObjects = UploadObjects & ObjectLister;
-
-/** Removes the bytes of DELETED rows whose purge was left unfinished. */
-export interface PurgeFinisher {
-  /** @returns How many purges were finished, at most `limit`. */
-  finishPurges(options: { readonly limit: number; readonly signal: AbortSignal }): Promise<number>;
-}

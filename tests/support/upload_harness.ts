@@ -25,6 +25,8 @@ async function run(settings: HarnessSettings): Promise<void> {
   const database = createDatabase({ url: settings.databaseUrl, poolSize: 2 });
   const { ingest } = createUploadInstance(database, {
     objects: createDiskObjectStore({ root: settings.root }),
+    // The others wait for those that die.
+    limits: { leaseMs: 2_000, claimWaitMs: 30_000 },
     async onStep(step) {
       if (step !== settings.killAt) return;
       Deno.kill(Deno.pid, "SIGKILL");

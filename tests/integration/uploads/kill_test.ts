@@ -122,6 +122,18 @@ Deno.test("an upload that is killed with SIGKILL keeps every promise", async (t)
     });
   }
 
+  await t.step("nor does it when several processes send the same bytes at once", async () => {
+    const bytes = randomFile(6 * MIB);
+    await Deno.writeFile(file, bytes);
+    const killAts = [null, "claimed", null, "verified", null] as const;
+    const children = killAts.map((killAt) => startHarness({ ...settings, killAt }));
+    for (const [i, child] of children.entries()) {
+      const { success, signal } = await child.status;
+      assert.ok(success || (killAts[i] !== null && signal === "SIGKILL"));
+    }
+    await checkAfterwards(bytes);
+  });
+
   const rounds = Number(Deno.env.get("FACET_KILL_ROUNDS") ?? 6);
   for (let round = 1; round <= rounds; round++) {
     await t.step(`at a random instant (${round} of ${rounds})`, async () => {
