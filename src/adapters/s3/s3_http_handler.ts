@@ -1,4 +1,5 @@
 import type { S3ClientConfig } from "@aws-sdk/client-s3";
+import { createS3Uploader, type SdkResponse } from "./s3_upload_request.ts";
 
 /** What the SDK hands to a request handler; the part of its type that is used here. */
 interface SdkRequest {
@@ -21,26 +22,37 @@ export interface S3HttpHandler {
 /** Headers that `fetch` sets by itself, with the values that were signed. */
 const FETCH_SETS = new Set(["host", "content-length"]);
 
+/** Bodies from this size on go through the uploader. */
+const UPLOADER_MIN_BYTES = 64 * 1024;
+
 /**
- * Sends the SDK's requests with `fetch`: one copy of a part on its way out, a web stream on the way
- * in, and a pool of connections that closes at once. The SDK's own handler goes through `node:http`
- * and leaves idle sockets open.
+ * Sends the SDK's requests with `fetch`, which gives bodies as web streams and closes its pool at
+ * once; only large bodies on their way out take another way (see {@linkcode createS3Uploader}).
  */
 export function createS3HttpHandler(): S3HttpHandler {
   const client = Deno.createHttpClient({ poolMaxIdlePerHost: 64, http2: false });
+  const uploader = createS3Uploader();
 
   async function handle(
     request: SdkRequest,
     options: { readonly abortSignal?: AbortSignal } = {},
-  ): Promise<{ response: unknown }> {
+  ): Promise<{ response: SdkResponse }> {
+    const { method, body } = request;
+    if (body instanceof Uint8Array && body.byteLength >= UPLOADER_MIN_BYTES) {
+      const { headers } = request;
+      const signal = options.abortSignal;
+      return {
+        response: await uploader.send(toUrl(request), { method, headers, body, signal }),
+      };
+    }
     const headers = new Headers({ "accept-encoding": "identity" });
     for (const [name, value] of Object.entries(request.headers)) {
       if (!FETCH_SETS.has(name.toLowerCase())) headers.set(name, value);
     }
     const response = await fetch(toUrl(request), {
-      method: request.method,
+      method,
       headers,
-      body: toBody(request.body),
+      body: toBody(body),
       redirect: "manual",
       signal: options.abortSignal ?? null,
       client,
@@ -63,7 +75,10 @@ export function createS3HttpHandler(): S3HttpHandler {
   };
   return {
     requestHandler: requestHandler as unknown as S3HttpHandler["requestHandler"],
-    close: () => client.close(),
+    close() {
+      client.close();
+      uploader.close();
+    },
   };
 }
 
