@@ -8,6 +8,7 @@ import type { Config } from "./config.ts";
 import { ensurePartitions } from "./adapters/postgres/partitions.ts";
 import { createDeliveryCatalog } from "./adapters/postgres/delivery_catalog.ts";
 import { createFocalPointStore } from "./adapters/postgres/focal_points.ts";
+import { createUploadQuota } from "./adapters/postgres/upload_quota.ts";
 import { openCatalog } from "./app/catalog.ts";
 import { buildAllowList, createDelivery, observeDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
@@ -55,7 +56,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     const { migrateDatabase, readMigrations } = await import("./adapters/postgres/migrations.ts");
     await migrateDatabase(database, await readMigrations());
   }
-  const { store } = await openStorage(config.storage);
+  const { store, diskPresigner } = await openStorage(config.storage);
   const authenticator = {
     authenticate: (key: string): Promise<Principal | null> =>
       Promise.resolve(
@@ -70,7 +71,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
           : null,
       ),
   };
-  const quota = { reserve: () => Promise.resolve(true), refund: () => Promise.resolve() };
+  const quota = createUploadQuota(database);
   const observer = observeDelivery(metrics);
   const shared = await openSharedCache(config, {
     rendererVersion: RENDERER_VERSION,
@@ -81,6 +82,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const ingestion = createIngestion(config, {
     database,
     store,
+    diskPresigner,
     authenticator,
     quota,
     logger,

@@ -2,6 +2,7 @@ import type { Config } from "../config.ts";
 import type { ContentHash } from "../core/content_hash.ts";
 import type { ObjectStore } from "../core/object_store.ts";
 import { sniffMediaType } from "../adapters/file_type/sniff_media_type.ts";
+import type { DiskPresigner } from "../adapters/disk/disk_presigner.ts";
 import type { Database } from "../adapters/postgres/database.ts";
 import { createSweepCatalog, createSweepSessions } from "../adapters/postgres/sweep_catalog.ts";
 import { createUploadCatalog } from "../adapters/postgres/upload_catalog.ts";
@@ -10,11 +11,12 @@ import type { HttpRoutes } from "../http/http_env.ts";
 import type { Authenticator } from "../http/middleware/authentication.ts";
 import { uploadRoutes } from "../http/routes/uploads.ts";
 import { createUploadAdmission, type UploadQuota } from "../http/upload_admission.ts";
-import type { Logger } from "../telemetry/logger.ts";
+import { describeError, type Logger } from "../telemetry/logger.ts";
 import { createIngest } from "../uploads/ingest.ts";
 import type { FailureReporter, Ingest } from "../uploads/ports.ts";
 import { createFactReader } from "../uploads/read_facts.ts";
 import { createSweep, type Sweep } from "../uploads/sweep.ts";
+import { createSpanningUploads } from "./spanning_uploads.ts";
 import { createUuidV7 } from "./uuid_v7.ts";
 
 /** What uploads are made of, wired up. */
@@ -29,6 +31,8 @@ export interface Ingestion {
 export interface IngestionParts {
   readonly database: Database;
   readonly store: ObjectStore;
+  /** Checks direct uploads that come to this service; null where they go to a bucket. */
+  readonly diskPresigner: DiskPresigner | null;
   readonly authenticator: Authenticator;
   readonly quota: UploadQuota;
   readonly logger: Logger;
@@ -80,7 +84,16 @@ export function createIngestion(config: Config, parts: IngestionParts): Ingestio
         authenticator: parts.authenticator,
         admission,
         maxBytes: upload.maxBytes,
+        form: { maxFiles: upload.maxFilesPerForm },
+        idleTimeoutMs: upload.idleTimeoutMs,
+        reportProblem: ({ code, cause, message }, requestId) =>
+          parts.logger.log("error", "file of a form failed", {
+            requestId,
+            code,
+            error: describeError(cause ?? message),
+          }),
       }),
+      ...createSpanningUploads(config, { ...parts, ingest: announcing, admission, reportFailure }),
     ],
   };
 }
