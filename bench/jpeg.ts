@@ -10,7 +10,9 @@
  * its time holds the start of a process. Ours hands out packed YCbCr rows, which is what the
  * resampler takes.
  */
+import { Image } from "imagescript";
 import sharp from "sharp";
+import { encodeJpeg } from "../src/image/jpeg/encode_jpeg.ts";
 import { decodeJpeg, parseJpegHeader, scaledJpegSize } from "../src/image/jpeg/decode_jpeg.ts";
 
 const shared = Deno.env.get("FACET_SHARED_DIR") ??
@@ -114,7 +116,53 @@ function geometricMean(ratios: number[]): number {
   return Math.exp(ratios.reduce((sum, ratio) => sum + Math.log(ratio), 0) / ratios.length);
 }
 
+async function benchEncode(runs: number): Promise<void> {
+  const photo = `${shared}/data/${PHOTOS["12MP 4:2:0"]}`;
+  console.log(
+    "size        ours  sharp  ratio  imagescript  ratio  bytes (to sharp)  PSNR ours, sharp",
+  );
+  for (const [width, height] of [[320, 240], [640, 480], [1920, 1080]]) {
+    const size = { width, height };
+    const rgb = await sharp(photo).resize(size).raw().toBuffer();
+    const rgba = await sharp(photo).resize(size).ensureAlpha().raw().toBuffer();
+    const data = new Uint8Array(rgba);
+    const image = new Image(width, height);
+    image.bitmap.set(data);
+    const withSharp = () =>
+      sharp(rgb, { raw: { ...size, channels: 3 } }).jpeg({ quality: 80 }).toBuffer();
+    const withOurs = () => encodeJpeg({ ...size, data, space: "rgb" }, { quality: 80 });
+    const times: number[][] = [[], [], []];
+    for (let run = 0; run < runs + 3; run++) {
+      const contenders = [withOurs, withSharp, () => image.encodeJPEG(80)];
+      for (const [i, encode] of contenders.entries()) {
+        const start = performance.now();
+        await encode();
+        if (run > 2) times[i].push(performance.now() - start);
+      }
+    }
+    const [a, b, c] = times.map(median);
+    const [ours, theirs] = [withOurs(), await withSharp()];
+    const noise = [await psnrOf(ours, rgb), await psnrOf(theirs, rgb)];
+    console.log(
+      `${width}x${height}`.padEnd(10),
+      ...[a, b].map((ms) => ms.toFixed(1).padStart(6)),
+      (a / b).toFixed(2).padStart(6),
+      c.toFixed(1).padStart(12),
+      (a / c).toFixed(2).padStart(6),
+      `${ours.length} (${(ours.length / theirs.length).toFixed(3)})`.padStart(16),
+      noise.map((decibels) => decibels.toFixed(2)).join(", ").padStart(18),
+    );
+  }
+}
+
+async function psnrOf(jpeg: Uint8Array, rgb: Uint8Array): Promise<number> {
+  const decoded = await sharp(jpeg).raw().toBuffer();
+  const squares = decoded.reduce((sum, value, i) => sum + (value - rgb[i]) ** 2, 0);
+  return 10 * Math.log10((255 * 255 * rgb.length) / squares);
+}
+
 const [what = "decode", runs = "7"] = Deno.args;
 sharp.concurrency(1);
 sharp.cache(false);
 if (what === "decode") await benchDecode(Number(runs));
+else await benchEncode(Number(runs));
