@@ -19,6 +19,7 @@ import { locateIcc } from "./icc_profile.ts";
 const MAX_GAP_BYTES = 4_096;
 /** Most segments before the first scan; the largest seen in the wild have some hundreds. */
 const MAX_SEGMENTS = 20_000;
+const COMMENT = 0xfe;
 const ICC_SIGNATURE = "ICC_PROFILE\0";
 
 /** Names by SOF marker, T.81 table B.1. */
@@ -78,11 +79,13 @@ export async function parseJpegHeader(reader: HeaderReader): Promise<ImageFacts>
     if (marker === 0xda) break;
     if (marker === 0xd8 || marker === 0xd9) throw undecodable("The JPEG has no scan");
     if (marker === 0x01 || (marker >= 0xd0 && marker <= 0xd7)) continue;
+    // A comment that is shorter than its own length field counts as empty, as in libjpeg.
+    const shortest = marker === COMMENT ? 0 : 2;
     const length = u16be(await reader.load(at, 2), 0);
-    if (length < 2) throw undecodable("A JPEG segment has an impossible length");
+    if (length < shortest) throw undecodable("A JPEG segment has an impossible length");
     if (at + length > reader.size) throw truncated();
     await readSegment(reader, { marker, offset: at + 2, length: length - 2, seen });
-    at += length;
+    at += Math.max(2, length);
   }
   if (!seen.frame) throw undecodable("The JPEG has no frame header before its first scan");
   return await toFacts(reader, seen, seen.frame);

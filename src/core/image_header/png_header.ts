@@ -20,6 +20,8 @@ import { locateIcc } from "./icc_profile.ts";
 
 /** Most chunks before the image data. */
 const MAX_CHUNKS = 20_000;
+/** A frame of an APNG takes an fcTL chunk at the least. */
+const FRAME_BYTES = 38;
 /** Largest eXIf chunk that is read for its orientation. */
 const MAX_EXIF_BYTES = 1 << 20;
 /** The keyword of iCCP has at most 79 bytes, then NUL and the method. */
@@ -105,7 +107,9 @@ async function readChunk(
     found.transparent = length > 0;
   } else if (type === "acTL" && length === 8) {
     const frames = u32be(await reader.load(offset, 4), 0);
-    found.frames = Math.max(1, Math.min(frames, PROBE_LIMITS.frames));
+    // A count that the file has no room for is a lie: viewers show the default image.
+    const plausible = frames * FRAME_BYTES <= reader.size;
+    found.frames = plausible ? Math.max(1, Math.min(frames, PROBE_LIMITS.frames)) : 1;
   } else if (type === "eXIf" && length <= MAX_EXIF_BYTES && offset + length <= reader.size) {
     found.orientation = parseExifOrientation(await reader.load(offset, length));
   } else if (type === "iCCP" && !found.profile) {

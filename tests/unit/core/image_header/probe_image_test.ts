@@ -86,6 +86,8 @@ Deno.test("probeImage() refuses impossible JPEG segment lengths, floods and cut-
   await refuses(bytesOf(0xff, 0xd8, 0xff, 0xe1, 0, 1, 0, 0), "image_undecodable");
   await refuses(bytesOf(0xff, 0xd8, new Uint8Array(65536).fill(0xff)), "image_undecodable");
   await refuses(bytesOf(0xff, 0xd8, 0xff, 0xe1, 0xff, 0xff, 0, 0), "image_truncated");
+  const shortComment = jpegOf(bytesOf(0xff, 0xfe, 0, 0), frameHeader(8, 8));
+  assert.equal((await probe(shortComment)).width, 8);
   await refuses(bytesOf(0xff, 0xd8, 0xff), "image_truncated");
   await refuses(bytesOf(0xff, 0xd8, 0xff, 0xd9), "image_undecodable");
 });
@@ -106,8 +108,11 @@ Deno.test("probeImage() reads depth, alpha, interlace and frames of a PNG", asyn
     [facts.bitDepth, facts.colorModel, facts.hasAlpha, facts.progressive],
     [4, "palette", true, true],
   );
-  const apng = pngOf({ width: 5, height: 4 }, chunk("acTL", be32(7), be32(0)));
-  assert.equal((await probe(apng)).frames, 7);
+  const frameControl = chunk("fcTL", new Uint8Array(26));
+  const apng = pngOf({ width: 5, height: 4 }, chunk("acTL", be32(2), be32(0)), frameControl);
+  assert.equal((await probe(apng)).frames, 2);
+  const lying = pngOf({ width: 5, height: 4 }, chunk("acTL", be32(1e9), be32(0)), frameControl);
+  assert.equal((await probe(lying)).frames, 1);
   const oriented = pngOf({ width: 5, height: 4 }, chunk("eXIf", exifBlock(5)));
   assert.equal((await probe(oriented)).orientedWidth, 4);
 });
