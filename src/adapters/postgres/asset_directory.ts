@@ -70,12 +70,17 @@ function assetColumns(sql: Sql) {
   return sql`
     reference.id as "assetId", encode(content.content_hash, 'hex') as "contentHash",
     content.size_bytes as "sizeBytes",
-    coalesce(content.media_type, 'application/octet-stream') as "mediaType", content.state,
-    content.width, content.height, content.orientation, content.frames,
+    coalesce(content.media_type, 'application/octet-stream') as "mediaType",
+    ${shownState(sql)} as state, content.width, content.height, content.orientation, content.frames,
     content.bit_depth as "bitDepth", content.color_model as "colorModel",
     content.has_alpha as "hasAlpha", content.icc_name as "iccName",
     content.thumb_hash as "thumbHash", content.dominant_color as "dominantColor",
     reference.file_name as "fileName", content.visibility, reference.created_at as "createdAt"`;
+}
+
+/** A flagged object is never served: to its tenants it is missing, and to be uploaded again. */
+function shownState(sql: Sql) {
+  return sql`case when content.flagged is null then content.state else 'MISSING' end`;
 }
 
 /** JavaScript's dates would cut off what tells two references of one millisecond apart. */
@@ -90,7 +95,7 @@ function isBehind(sql: Sql, { createdAtUs, assetId }: ListPosition) {
 }
 
 function matchesState(sql: Sql, state: string | null) {
-  return state === null ? sql`true` : sql`content.state = ${state}`;
+  return state === null ? sql`true` : sql`${shownState(sql)} = ${state}`;
 }
 
 /** By equality only: no character of a media type means anything else than itself. */
