@@ -51,8 +51,9 @@ interface HeifModule {
 const COLOR_SPACE_RGB = 1;
 const CHROMA_RGBA = 11;
 const CHANNEL_INTERLEAVED = 10;
-/** heif_decoding_options: a version byte, then `ignore_transformations`. */
+/** heif_decoding_options: a version byte, then `ignore_transformations`; after pointers the flag. */
 const IGNORE_TRANSFORMATIONS_OFFSET = 1;
+const STRICT_DECODING_OFFSET = 21;
 /** heif_security_limits: a version byte, then, aligned, `uint64_t max_image_size_pixels`. */
 const MAX_PIXELS_OFFSET = 8;
 
@@ -104,6 +105,7 @@ function decodePrimary(heif: HeifModule, bytes: Uint8Array, maxPixels: number): 
   const handle = word(out);
   const options = heif._heif_decoding_options_alloc();
   heif.HEAPU8[options + IGNORE_TRANSFORMATIONS_OFFSET] = 1;
+  heif.HEAPU8[options + STRICT_DECODING_OFFSET] = 1;
   heif._heif_decode_image(error, handle, out, COLOR_SPACE_RGB, CHROMA_RGBA, options);
   check();
   const image = word(out);
