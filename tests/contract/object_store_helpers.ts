@@ -1,4 +1,5 @@
 import assert from "node:assert/strict";
+import { Buffer } from "node:buffer";
 import type { ObjectBody, ObjectInfo, ObjectStore } from "../../src/core/object_store.ts";
 
 /** Registers one test with its own store and a prefix of keys that no other test uses. */
@@ -10,6 +11,11 @@ export type RegisterStoreTest = (
 /** Text as UTF-8. */
 export function encode(text: string): Uint8Array {
   return new TextEncoder().encode(text);
+}
+
+/** Compares megabytes, for which `deepEqual` takes minutes on some versions of Deno. */
+export function assertSameBytes(actual: Uint8Array, expected: Uint8Array): void {
+  assert.ok(Buffer.from(actual.buffer).equals(expected), "the bytes should be the same");
 }
 
 /** All bytes of a body. */

@@ -26,19 +26,26 @@ const FETCH_SETS = new Set(["host", "content-length"]);
 const UPLOADER_MIN_BYTES = 64 * 1024;
 
 /**
+ * The first Deno whose `node:http` is known to close the connection of a destroyed request. 2.5.0
+ * leaves it to the server; there, `fetch` and its copies are the smaller evil.
+ */
+const UPLOADER_MIN_DENO = [2, 9] as const;
+
+/**
  * Sends the SDK's requests with `fetch`, which gives bodies as web streams and closes its pool at
  * once; only large bodies on their way out take another way (see {@linkcode createS3Uploader}).
  */
 export function createS3HttpHandler(): S3HttpHandler {
   const client = Deno.createHttpClient({ poolMaxIdlePerHost: 64, http2: false });
   const uploader = createS3Uploader();
+  const mayUpload = isDenoAtLeast(UPLOADER_MIN_DENO, Deno.version.deno);
 
   async function handle(
     request: SdkRequest,
     options: { readonly abortSignal?: AbortSignal } = {},
   ): Promise<{ response: SdkResponse }> {
     const { method, body } = request;
-    if (body instanceof Uint8Array && body.byteLength >= UPLOADER_MIN_BYTES) {
+    if (mayUpload && body instanceof Uint8Array && body.byteLength >= UPLOADER_MIN_BYTES) {
       const { headers } = request;
       const signal = options.abortSignal;
       return {
@@ -80,6 +87,11 @@ export function createS3HttpHandler(): S3HttpHandler {
       uploader.close();
     },
   };
+}
+
+function isDenoAtLeast([major, minor]: readonly [number, number], version: string): boolean {
+  const [ownMajor = 0, ownMinor = 0] = version.split(".").map(Number);
+  return ownMajor > major || (ownMajor === major && ownMinor >= minor);
 }
 
 function toBody(body: unknown): BodyInit | null {
