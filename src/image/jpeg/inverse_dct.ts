@@ -8,8 +8,8 @@
  *
  * All read the dequantised coefficients from `block`, row-major, and leave it cleared.
  *
- * This file is longer than others: each transform is unrolled, because loops over coefficients
- * cost twice the time.
+ * Longer than 300 lines because each transform is unrolled: loops over coefficients cost twice
+ * the time.
  *
  * @module
  */

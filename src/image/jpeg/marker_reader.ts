@@ -14,7 +14,7 @@ import {
   STANDARD_DC_CHROMA,
   STANDARD_DC_LUMA,
 } from "./standard_tables.ts";
-import { PADDED_LENGTH } from "./zigzag.ts";
+import { parseHuffmanTables, parseQuantTables } from "./table_segments.ts";
 
 const SOI = 0xd8;
 const EOI = 0xd9;
@@ -106,7 +106,7 @@ export class MarkerReader {
 
   /** A Huffman table by kind and index 0–3; built on first use. Throws `corrupt` if undefined. */
   huffmanTable(kind: "dc" | "ac", index: number): HuffmanTable {
-    const slot = (kind === "ac" ? 4 : 0) + index;
+    const slot = slotOf(kind, index);
     const spec = this.#specs[slot];
     if (spec === null) throw new JpegError("corrupt", "A scan uses an undefined Huffman table");
     if ("values" in spec) return spec;
@@ -171,9 +171,13 @@ export class MarkerReader {
 
   #readSegment(marker: number, payload: Uint8Array): void {
     if (isStartOfFrame(marker)) this.#readFrame(marker, payload);
-    else if (marker === DQT) this.#readQuantTables(payload);
-    else if (marker === DHT) this.#readHuffmanTables(payload);
-    else if (marker === DRI) {
+    else if (marker === DQT) {
+      for (const { index, table } of parseQuantTables(payload)) this.quant[index] = table;
+    } else if (marker === DHT) {
+      for (const { kind, index, spec } of parseHuffmanTables(payload)) {
+        this.#specs[slotOf(kind, index)] = spec;
+      }
+    } else if (marker === DRI) {
       if (payload.length < 2) throw new JpegError("corrupt", "A restart interval is too short");
       this.restartInterval = (payload[0] << 8) | payload[1];
     } else if (marker === DNL) this.#checkLineCount(payload);
@@ -224,45 +228,6 @@ export class MarkerReader {
     }
   }
 
-  #readQuantTables(payload: Uint8Array): void {
-    let at = 0;
-    while (at < payload.length) {
-      const precision = payload[at] >> 4;
-      const index = payload[at++] & 15;
-      const size = precision === 0 ? 64 : 128;
-      if (precision > 1 || index > 3 || at + size > payload.length) {
-        throw new JpegError("corrupt", "A quantisation table is malformed");
-      }
-      const table = new Int32Array(PADDED_LENGTH);
-      for (let k = 0; k < 64; k++) {
-        table[k] = precision === 0
-          ? payload[at + k]
-          : (payload[at + 2 * k] << 8) | payload[at + 2 * k + 1];
-      }
-      this.quant[index] = table;
-      at += size;
-    }
-  }
-
-  #readHuffmanTables(payload: Uint8Array): void {
-    let at = 0;
-    while (at < payload.length) {
-      const kind = payload[at] >> 4;
-      const index = payload[at] & 15;
-      const counts = payload.slice(at + 1, at + 17);
-      const total = counts.reduce((sum, count) => sum + count, 0);
-      at += 17;
-      if (kind > 1 || index > 3 || counts.length < 16 || total > 256) {
-        throw new JpegError("corrupt", "A Huffman table is malformed");
-      }
-      if (at + total > payload.length) {
-        throw new JpegError("corrupt", "A Huffman table is longer than its segment");
-      }
-      this.#specs[kind * 4 + index] = { counts, symbols: payload.slice(at, at + total) };
-      at += total;
-    }
-  }
-
   #parseScan(payload: Uint8Array): ScanHeader {
     if (!this.header) throw new JpegError("corrupt", "A scan comes before the frame header");
     const frame = this.header;
@@ -288,6 +253,10 @@ export class MarkerReader {
     const [first, last, approximation] = payload.subarray(1 + 2 * count);
     return { components, first, last, high: approximation >> 4, low: approximation & 15 };
   }
+}
+
+function slotOf(kind: "dc" | "ac", index: number): number {
+  return (kind === "ac" ? 4 : 0) + index;
 }
 
 function startsWith(payload: Uint8Array, text: string): boolean {

@@ -11,6 +11,9 @@ import type { Band, BlockRun } from "./progressive_scan.ts";
  * Works on the `nonzero` masks instead of on the coefficients: a run of zeros is found by clearing
  * bits, and the correction bits of coefficients that the scale does not need are passed over by
  * counting them. Returns the end-of-band run that is left, like `decodeAcFirst`.
+ *
+ * One long function, because the reader's state must stay in locals: spilling it once a symbol
+ * costs a third of the speed.
  */
 export function decodeAcRefine(
   reader: BitReader,
@@ -48,211 +51,131 @@ export function decodeAcRefine(
     }
     const at = line + x;
     const base = at * stored;
-    const oldLow = nonzero[2 * at];
-    const oldHigh = nonzero[2 * at + 1];
-    // Coefficients of the band that still wait for their correction bit.
-    let waitingLow = oldLow & bandLow;
-    let waitingHigh = oldHigh & bandHigh;
-    let zerosLow = ~oldLow & bandLow;
-    let zerosHigh = ~oldHigh & bandHigh;
-    let newLow = oldLow;
-    let newHigh = oldHigh;
-    let open = endRun === 0;
-    while (open) {
-      const peek = (current << offset) | ((next >>> 1) >>> (31 - offset));
-      const symbol = decodeSymbol(ac, peek);
-      const length = symbol >> 8;
-      const size = symbol & 15;
-      let zeros = (symbol >> 4) & 15;
+    let low = nonzero[2 * at];
+    let high = nonzero[2 * at + 1];
+    // Coefficients of the band that wait for their correction bit, and those that are zero.
+    let waitingLow = low & bandLow;
+    let waitingHigh = high & bandHigh;
+    let zerosLow = ~low & bandLow;
+    let zerosHigh = ~high & bandHigh;
+    while ((zerosLow | zerosHigh | waitingLow | waitingHigh) !== 0) {
+      // What the next symbol passes over, where it puts a coefficient, and which.
+      let passedLow = waitingLow;
+      let passedHigh = waitingHigh;
+      let place = -1;
       let added = 0;
-      offset += length;
-      if (size !== 0) {
-        if (size !== 1) throw new JpegError("corrupt", "A refinement scan codes more than one bit");
-        added = peek << length < 0 ? step : -step;
-        offset++;
-      } else if (zeros < 15) {
+      if (endRun > 0) {
+        endRun--;
+        zerosLow = 0;
+        zerosHigh = 0;
+      } else {
+        const peek = (current << offset) | ((next >>> 1) >>> (31 - offset));
+        const symbol = decodeSymbol(ac, peek);
+        const size = symbol & 15;
+        let zeros = (symbol >> 4) & 15;
+        offset += symbol >> 8;
+        if (size !== 0) {
+          if (size !== 1) throw new JpegError("corrupt", "A refinement codes more than one bit");
+          added = peek << (symbol >> 8) < 0 ? step : -step;
+          offset++;
+        }
         if (offset >= 32) {
           offset -= 32;
           current = next;
           next = words[++index];
         }
-        endRun = 1;
-        if (zeros > 0) {
-          const bits = (current << offset) | ((next >>> 1) >>> (31 - offset));
-          endRun = (1 << zeros) + (bits >>> (32 - zeros));
-          offset += zeros;
-          if (offset >= 32) {
-            offset -= 32;
-            current = next;
-            next = words[++index];
+        if (size === 0 && zeros < 15) {
+          endRun = 1 << zeros;
+          if (zeros > 0) {
+            const bits = (current << offset) | ((next >>> 1) >>> (31 - offset));
+            endRun += bits >>> (32 - zeros);
+            offset += zeros;
+            if (offset >= 32) {
+              offset -= 32;
+              current = next;
+              next = words[++index];
+            }
           }
+          continue;
         }
-        break;
-      }
-      if (offset >= 32) {
-        offset -= 32;
-        current = next;
-        next = words[++index];
-      }
-      // The run counts zero coefficients only; all others up to its end get a correction bit.
-      let passedLow = 0;
-      let passedHigh = 0;
-      let place = 64;
-      while (zeros > 0 && zerosLow !== 0) {
-        zerosLow &= zerosLow - 1;
-        zeros--;
-      }
-      if (zerosLow !== 0) {
-        const bit = zerosLow & -zerosLow;
-        zerosLow ^= bit;
-        place = 31 - Math.clz32(bit);
-        passedLow = waitingLow & (bit - 1);
-        waitingLow ^= passedLow;
-      } else {
-        while (zeros > 0 && zerosHigh !== 0) {
-          zerosHigh &= zerosHigh - 1;
-          zeros--;
-        }
-        passedLow = waitingLow;
-        waitingLow = 0;
-        if (zerosHigh !== 0) {
+        // The run counts zero coefficients only; the others on its way get a correction bit.
+        for (; zeros > 0 && zerosLow !== 0; zeros--) zerosLow &= zerosLow - 1;
+        if (zerosLow !== 0) {
+          const bit = zerosLow & -zerosLow;
+          zerosLow ^= bit;
+          place = 31 - Math.clz32(bit);
+          passedLow &= bit - 1;
+          passedHigh = 0;
+        } else {
+          for (; zeros > 0 && zerosHigh !== 0; zeros--) zerosHigh &= zerosHigh - 1;
+          if (zerosHigh === 0) {
+            throw new JpegError("corrupt", "A run goes past the end of its band");
+          }
           const bit = zerosHigh & -zerosHigh;
           zerosHigh ^= bit;
           place = 63 - Math.clz32(bit);
-          passedHigh = waitingHigh & (bit - 1);
-          waitingHigh ^= passedHigh;
-        } else throw new JpegError("corrupt", "A run of coefficients goes past its band");
+          passedHigh &= bit - 1;
+        }
       }
       if (passedLow !== 0) {
-        if ((passedLow & storedLow) === 0) {
-          offset += countBits(passedLow);
-          if (offset >= 32) {
-            offset -= 32;
-            current = next;
-            next = words[++index];
-          }
-        } else {
-          while (passedLow !== 0) {
-            const bit = passedLow & -passedLow;
-            passedLow ^= bit;
-            if (current << offset < 0) {
-              const k = 31 - Math.clz32(bit);
-              if (k < stored) {
-                const value = coefficients[base + k];
-                if ((value & step) === 0) {
-                  coefficients[base + k] = value < 0 ? value - step : value + step;
-                }
-              }
-            }
-            if (++offset >= 32) {
-              offset = 0;
-              current = next;
-              next = words[++index];
-            }
-          }
+        if ((passedLow & storedLow) !== 0) {
+          const bits = (current << offset) | ((next >>> 1) >>> (31 - offset));
+          correct(coefficients, base, { mask: passedLow, stored: storedLow, bits, step });
+        }
+        waitingLow ^= passedLow;
+        offset += countBits(passedLow);
+        if (offset >= 32) {
+          offset -= 32;
+          current = next;
+          next = words[++index];
         }
       }
       if (passedHigh !== 0) {
-        if (storedHigh === 0) {
-          offset += countBits(passedHigh);
-          if (offset >= 32) {
-            offset -= 32;
-            current = next;
-            next = words[++index];
-          }
-        } else {
-          while (passedHigh !== 0) {
-            const bit = passedHigh & -passedHigh;
-            passedHigh ^= bit;
-            if (current << offset < 0) {
-              const k = 63 - Math.clz32(bit);
-              const value = coefficients[base + k];
-              if ((value & step) === 0) {
-                coefficients[base + k] = value < 0 ? value - step : value + step;
-              }
-            }
-            if (++offset >= 32) {
-              offset = 0;
-              current = next;
-              next = words[++index];
-            }
-          }
+        if (storedHigh !== 0) {
+          const bits = (current << offset) | ((next >>> 1) >>> (31 - offset));
+          correct(coefficients, base + 32, { mask: passedHigh, stored: storedHigh, bits, step });
+        }
+        waitingHigh ^= passedHigh;
+        offset += countBits(passedHigh);
+        if (offset >= 32) {
+          offset -= 32;
+          current = next;
+          next = words[++index];
         }
       }
       if (added !== 0) {
         if (place < stored) coefficients[base + place] = added;
-        if (place < 32) newLow |= 1 << place;
-        else newHigh |= 1 << (place - 32);
+        if (place < 32) low |= 1 << place;
+        else high |= 1 << (place - 32);
       }
-      open = (zerosLow | zerosHigh | waitingLow | waitingHigh) !== 0;
     }
-    if (endRun > 0) {
-      if (waitingLow !== 0) {
-        if ((waitingLow & storedLow) === 0) {
-          offset += countBits(waitingLow);
-          if (offset >= 32) {
-            offset -= 32;
-            current = next;
-            next = words[++index];
-          }
-        } else {
-          while (waitingLow !== 0) {
-            const bit = waitingLow & -waitingLow;
-            waitingLow ^= bit;
-            if (current << offset < 0) {
-              const k = 31 - Math.clz32(bit);
-              if (k < stored) {
-                const value = coefficients[base + k];
-                if ((value & step) === 0) {
-                  coefficients[base + k] = value < 0 ? value - step : value + step;
-                }
-              }
-            }
-            if (++offset >= 32) {
-              offset = 0;
-              current = next;
-              next = words[++index];
-            }
-          }
-        }
-      }
-      if (waitingHigh !== 0) {
-        if (storedHigh === 0) {
-          offset += countBits(waitingHigh);
-          if (offset >= 32) {
-            offset -= 32;
-            current = next;
-            next = words[++index];
-          }
-        } else {
-          while (waitingHigh !== 0) {
-            const bit = waitingHigh & -waitingHigh;
-            waitingHigh ^= bit;
-            if (current << offset < 0) {
-              const k = 63 - Math.clz32(bit);
-              const value = coefficients[base + k];
-              if ((value & step) === 0) {
-                coefficients[base + k] = value < 0 ? value - step : value + step;
-              }
-            }
-            if (++offset >= 32) {
-              offset = 0;
-              current = next;
-              next = words[++index];
-            }
-          }
-        }
-      }
-      endRun--;
-    }
-    nonzero[2 * at] = newLow;
-    nonzero[2 * at + 1] = newHigh;
+    nonzero[2 * at] = low;
+    nonzero[2 * at + 1] = high;
   }
   state[0] = current;
   state[1] = next;
   state[2] = offset;
   state[3] = index;
   return endRun;
+}
+
+/** Applies one correction bit, from the top of `bits`, to every coefficient of `mask`. */
+function correct(
+  coefficients: Int16Array,
+  base: number,
+  options: { mask: number; stored: number; bits: number; step: number },
+): void {
+  const { stored, step } = options;
+  let { mask, bits } = options;
+  for (; (mask & stored) !== 0; bits <<= 1) {
+    const bit = mask & -mask;
+    mask ^= bit;
+    if (bits >= 0) continue;
+    const at = base + 31 - Math.clz32(bit);
+    const value = coefficients[at];
+    // Only a corrupt scan corrects a bit that is already set.
+    if ((value & step) === 0) coefficients[at] = value < 0 ? value - step : value + step;
+  }
 }
 
 /** The bits of coefficients `shift` to `shift + 31` that belong to the band. */
