@@ -32,7 +32,11 @@ export function createAssetDirectory(database: Database): AssetDirectory {
             select ${assetColumns(sql)}, ${microseconds(sql)} as "createdAtUs"
             from (
               select * from looked order by created_at desc, id desc limit ${lookAt}
-            ) as reference join asset_portfolio as content using (content_hash)
+            ) as reference cross join lateral (
+              -- OFFSET 0 keeps this a probe per row: a join might read all partitions instead.
+              select * from asset_portfolio as content
+              where content.content_hash = reference.content_hash offset 0
+            ) as content
             where ${matchesState(sql, filter.state)} and ${matchesMime(sql, filter.mime)}
             order by reference.created_at desc, reference.id desc limit ${limit + 1}
           )
