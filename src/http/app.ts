@@ -6,6 +6,7 @@
 import { Hono } from "hono";
 import { AppError } from "../errors.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
+import { createDeliveryRouter } from "./delivery_router.ts";
 import type { HttpEnv } from "./http_env.ts";
 import { lingeringClose } from "./middleware/request_body.ts";
 import { requestContext, type RequestContextOptions } from "./middleware/request_context.ts";
@@ -22,7 +23,7 @@ export interface HttpAppOptions extends RequestContextOptions {
 
 /** Builds the application. Serve it with `app.fetch`, test it with `app.request`. */
 export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
+  const app = new Hono<HttpEnv>({ router: createDeliveryRouter() });
   app.use(requestContext(options));
   app.use(lingeringClose());
   for (const group of options.routes) app.route("/", group);

@@ -126,7 +126,6 @@ Deno.test("variantRoutes() refuses every second spelling of a variant", async ()
     `/${hash}/640x480/80`,
     `/${hash}/640x480/8e1.webp`,
     `/${hash}/640x480/80.webp%00`,
-    `/${hash}/`,
   ];
   for (const path of spellings) {
     const response = await app.request(path);
@@ -135,7 +134,14 @@ Deno.test("variantRoutes() refuses every second spelling of a variant", async ()
       String((await problemOf(response)).code),
     ));
   }
-  for (const path of [`//${hash}/640x480/80.webp`, `/${hash.slice(1)}/640x480/80.webp`, "/a/b/c"]) {
+  for (
+    const path of [
+      `/${hash}/`,
+      `//${hash}/640x480/80.webp`,
+      `/${hash.slice(1)}/640x480/80.webp`,
+      "/a/b/c",
+    ]
+  ) {
     assert.equal((await app.request(path)).status, 404, path);
   }
   const encoded = `/%${hash.charCodeAt(0).toString(16)}${hash.slice(1)}/640x480/80.webp`;

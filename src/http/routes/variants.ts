@@ -55,7 +55,7 @@ export interface VariantRoutesOptions {
 }
 
 /** Any path below what looks like a hash, so that a wrong variant is told from a wrong route. */
-const PATTERN = "/:hash{[0-9A-Fa-f]{64}}/:variant{.*}";
+const PATTERN = "/:hash{[0-9A-Fa-f]{64}}/:variant{.+}";
 
 /**
  * `GET|HEAD /{hash}/{size}/{quality}.{format}`, and the aliases that lead there.
