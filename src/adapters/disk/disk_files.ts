@@ -110,10 +110,15 @@ async function syncFolder(path: string): Promise<void> {
   await folder.sync();
 }
 
+/** Bytes of one write(2): a part in one piece is written at a quarter of the speed (ext4, measured). */
+const WRITE_BYTES = 1024 * 1024;
+
 /** Writes all of `bytes` at the file's position. */
 export async function writeAll(file: Deno.FsFile, bytes: Uint8Array): Promise<void> {
   let written = 0;
-  while (written < bytes.byteLength) written += await file.write(bytes.subarray(written));
+  while (written < bytes.byteLength) {
+    written += await file.write(bytes.subarray(written, written + WRITE_BYTES));
+  }
 }
 
 /** Removes a file or folder; an absent one is fine. */
