@@ -14,21 +14,13 @@
  * @module
  */
 
-import { AppError } from "../errors.ts";
-
-/**
- * Where an object's bytes are kept. `infrequent` is dearer to read but readable at once; `archive`
- * must be restored before it can be read. Adapters map their vendor's names onto these three.
- */
-export type StorageClass = "standard" | "infrequent" | "archive";
-
-/** The state of bringing an archived object back. */
-export interface RestoreState {
-  /** True while the store is still thawing the bytes. */
-  readonly ongoing: boolean;
-  /** When the readable copy goes away again, or null when unknown. */
-  readonly expiresAt: Date | null;
-}
+import type { ByteRange } from "./byte_range.ts";
+import type {
+  BucketLifecycle,
+  ObjectTiering,
+  RestoreState,
+  StorageClass,
+} from "./storage_class.ts";
 
 /** One line of a listing. */
 export interface ObjectInfo {
@@ -51,35 +43,9 @@ export interface ObjectHead extends ObjectInfo {
   readonly restore: RestoreState | null;
 }
 
-/** Whether `get` would send bytes now: false for an archived object that is not restored. */
-export function isReadable(head: Pick<ObjectHead, "storageClass" | "restore">): boolean {
-  if (head.storageClass !== "archive") return true;
-  return head.restore !== null && !head.restore.ongoing;
-}
-
 /** Common options. */
 export interface CallOptions {
   readonly signal?: AbortSignal | undefined;
-}
-
-/** A slice of an object. A length that reaches past the end is cut at the end. */
-export interface ByteRange {
-  /** First byte, from 0. At or past the end of the object: `range_not_satisfiable`. */
-  readonly offsetBytes: number;
-  /** At least 1. */
-  readonly lengthBytes: number;
-}
-
-/**
- * Refuses what is no range.
- *
- * @throws {AppError} `invalid_request`.
- */
-export function assertByteRange({ offsetBytes, lengthBytes }: ByteRange): void {
-  const isWhole = Number.isSafeInteger(offsetBytes) && Number.isSafeInteger(lengthBytes);
-  if (!isWhole || offsetBytes < 0 || lengthBytes < 1) {
-    throw new AppError("invalid_request", "The byte range is not valid");
-  }
 }
 
 /** The bytes of an object, or of a range of it. */
@@ -300,42 +266,6 @@ export interface ObjectPresigner {
     upload: MultipartUpload,
     options: PresignOptions & { readonly partNumber: number },
   ): Promise<PresignedRequest>;
-}
-
-/** Moves objects between storage classes. */
-export interface ObjectTiering {
-  /** Changes the class in place. False when there is no such object. May reset `lastModifiedAt`. */
-  setStorageClass(key: string, to: StorageClass, options?: CallOptions): Promise<boolean>;
-  /**
-   * Asks for a readable copy of an archived object for `days`; calling again is harmless. An object
-   * that is readable anyway answers `{ ongoing: false, expiresAt: null }`. Null when absent.
-   */
-  restore(
-    key: string,
-    options: CallOptions & { readonly days: number },
-  ): Promise<RestoreState | null>;
-}
-
-/** One rule of a bucket's lifecycle. Days count from the object's creation. */
-export interface LifecycleRule {
-  readonly id: string;
-  /** Keys that the rule is for; empty means all. */
-  readonly prefix: string;
-  readonly transitions: readonly { readonly afterDays: number; readonly to: StorageClass }[];
-  /** Remove objects after so many days, or null. */
-  readonly expireAfterDays: number | null;
-  /** Abort multipart uploads left open for so many days, or null. */
-  readonly abortMultipartAfterDays: number | null;
-  /** Set on rules read from the store that say more than this type can; writing drops the rest. */
-  readonly isPartial?: boolean | undefined;
-}
-
-/** The store's own rules for ageing objects. */
-export interface BucketLifecycle {
-  /** The rules in force, or null when the store keeps none. */
-  getLifecycle(options?: CallOptions): Promise<LifecycleRule[] | null>;
-  /** Replaces all rules; an empty list removes them. */
-  putLifecycle(rules: readonly LifecycleRule[], options?: CallOptions): Promise<void>;
 }
 
 /** Tells whether the store can be used. */

@@ -1,7 +1,8 @@
 import assert from "node:assert/strict";
 import { randomBytes, randomUUID } from "node:crypto";
 import { createS3ObjectStore, ensureBucket } from "../../src/adapters/s3/s3_object_store.ts";
-import { type LifecycleRule, MIN_PART_SIZE_BYTES } from "../../src/core/object_store.ts";
+import { MIN_PART_SIZE_BYTES } from "../../src/core/object_store.ts";
+import { type LifecycleRule } from "../../src/core/storage_class.ts";
 import type { PresignedRequest } from "../../src/core/object_store.ts";
 import { findTestS3, type TestS3 } from "../support/test_s3.ts";
 import { assertSameBytes, readAll } from "./object_store_helpers.ts";

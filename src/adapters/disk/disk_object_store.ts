@@ -1,15 +1,14 @@
 import { hash, randomBytes, randomUUID } from "node:crypto";
 import { AppError } from "../../errors.ts";
 import type {
-  LifecycleRule,
   MultipartStore,
   ObjectReader,
   ObjectRemover,
   ObjectStore,
-  ObjectTiering,
   ObjectWriter,
 } from "../../core/object_store.ts";
-import { isReadable } from "../../core/object_store.ts";
+import type { LifecycleRule, ObjectTiering } from "../../core/storage_class.ts";
+import { isReadable } from "../../core/storage_class.ts";
 import { isNotFound, withDiskErrors } from "./disk_errors.ts";
 import { createDiskFiles, type DiskFiles, removeIfPresent } from "./disk_files.ts";
 import { createDiskLayout, type DiskLayout, toKeyPath } from "./disk_layout.ts";

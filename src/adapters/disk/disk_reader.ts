@@ -1,11 +1,7 @@
 import { AppError } from "../../errors.ts";
-import {
-  assertByteRange,
-  type ByteRange,
-  isReadable,
-  type ObjectBody,
-  type ObjectHead,
-} from "../../core/object_store.ts";
+import { assertByteRange, type ByteRange } from "../../core/byte_range.ts";
+import type { ObjectBody, ObjectHead } from "../../core/object_store.ts";
+import { isReadable } from "../../core/storage_class.ts";
 import type { DiskTier } from "./disk_tiers.ts";
 import { isNotFound, toDiskError } from "./disk_errors.ts";
 

@@ -1,5 +1,5 @@
 import { AppError } from "../../errors.ts";
-import type { RestoreState, StorageClass } from "../../core/object_store.ts";
+import type { RestoreState, StorageClass } from "../../core/storage_class.ts";
 import { decodeSegment, type DiskLayout, toKeyPath } from "./disk_layout.ts";
 import { type DiskFiles, removeIfPresent } from "./disk_files.ts";
 import { isNotFound } from "./disk_errors.ts";

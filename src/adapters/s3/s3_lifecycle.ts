@@ -1,5 +1,5 @@
 import type { LifecycleRule as SdkLifecycleRule, TransitionStorageClass } from "@aws-sdk/client-s3";
-import type { BucketLifecycle, LifecycleRule } from "../../core/object_store.ts";
+import type { BucketLifecycle, LifecycleRule } from "../../core/storage_class.ts";
 import type { S3Context } from "./s3_context.ts";
 import { hasS3Code, hasS3Status } from "./s3_errors.ts";
 import { useContentMd5 } from "./s3_remover.ts";

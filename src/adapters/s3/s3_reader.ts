@@ -1,14 +1,8 @@
 import type { GetObjectCommandOutput, HeadObjectCommandOutput } from "@aws-sdk/client-s3";
 import { AppError } from "../../errors.ts";
 import { assertObjectKey } from "../../core/object_keys.ts";
-import {
-  assertByteRange,
-  type ByteRange,
-  type CallOptions,
-  type ObjectBody,
-  type ObjectHead,
-  type ObjectReader,
-} from "../../core/object_store.ts";
+import { assertByteRange, type ByteRange } from "../../core/byte_range.ts";
+import type { CallOptions, ObjectBody, ObjectHead, ObjectReader } from "../../core/object_store.ts";
 import { limitBody } from "./s3_body.ts";
 import type { S3Context } from "./s3_context.ts";
 import { isMissingObject } from "./s3_errors.ts";

@@ -1,4 +1,4 @@
-import type { StorageClass } from "../../core/object_store.ts";
+import type { StorageClass } from "../../core/storage_class.ts";
 
 /**
  * The store's names of our storage classes. R2 has `STANDARD` and `STANDARD_IA` only; Ceph has what

@@ -1,5 +1,5 @@
 import { assertObjectKey } from "../../core/object_keys.ts";
-import { isReadable, type ObjectTiering } from "../../core/object_store.ts";
+import { isReadable, type ObjectTiering } from "../../core/storage_class.ts";
 import type { S3Context } from "./s3_context.ts";
 import { copyObject } from "./s3_copy.ts";
 import { hasS3Code, hasS3Status, isMissingObject } from "./s3_errors.ts";

@@ -8,7 +8,7 @@ import {
   parseRestoreHeader,
   parseStorageClass,
 } from "../../../../src/adapters/s3/s3_storage_class.ts";
-import type { LifecycleRule } from "../../../../src/core/object_store.ts";
+import type { LifecycleRule } from "../../../../src/core/storage_class.ts";
 
 const R2 = { standard: "STANDARD", infrequent: "STANDARD_IA", archive: "STANDARD_IA" };
 
