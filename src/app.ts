@@ -9,21 +9,24 @@ import { ensurePartitions } from "./adapters/postgres/partitions.ts";
 import { createDeliveryCatalog } from "./adapters/postgres/delivery_catalog.ts";
 import { createFocalPointStore } from "./adapters/postgres/focal_points.ts";
 import { createUploadQuota } from "./adapters/postgres/upload_quota.ts";
+import { createKeyCatalog } from "./adapters/postgres/key_catalog.ts";
+import { createPlaceholderMaker } from "./adapters/workers/placeholder_maker.ts";
 import { openCatalog } from "./app/catalog.ts";
 import { buildAllowList, createDelivery, observeDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
+import { createManaging } from "./app/managing.ts";
 import type { Service } from "./app/serve.ts";
 import { createPurging } from "./app/purging.ts";
 import { openSharedCache } from "./app/shared_cache.ts";
 import { openStorage } from "./app/storage.ts";
 import type { ContentHash } from "./core/content_hash.ts";
-import type { Principal, Scope } from "./core/principal.ts";
 import { createHttpApp } from "./http/app.ts";
 import { assetVariantRoutes } from "./http/routes/asset_variants.ts";
 import { healthRoutes } from "./http/routes/health.ts";
 import { metricsRoutes } from "./http/routes/metrics.ts";
 import { purgeRoutes } from "./http/routes/purge.ts";
 import { RENDERER_VERSION } from "./image/renderer_version.ts";
+import { createKeyAuthenticator } from "./keys/key_authenticator.ts";
 import type { JobName, JobRunner } from "./jobs/schedule.ts";
 import type { Logger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
@@ -57,20 +60,11 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     await migrateDatabase(database, await readMigrations());
   }
   const { store, diskPresigner } = await openStorage(config.storage);
-  const authenticator = {
-    authenticate: (key: string): Promise<Principal | null> =>
-      Promise.resolve(
-        key === config.adminKey
-          ? {
-            tenant: "default",
-            keyId: "admin",
-            scopes: new Set<Scope>(["admin"]),
-            bytesPerDay: null,
-            concurrentUploads: null,
-          }
-          : null,
-      ),
-  };
+  const authenticator = createKeyAuthenticator({
+    keys: createKeyCatalog(database),
+    adminKey: config.adminKey,
+    now: () => performance.now(),
+  });
   const quota = createUploadQuota(database);
   const observer = observeDelivery(metrics);
   const shared = await openSharedCache(config, {
@@ -86,9 +80,20 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     authenticator,
     quota,
     logger,
+    placeholders: createPlaceholderMaker({
+      objects: store,
+      renderer: delivery.renderer,
+      maxSourceBytes: config.render.maxSourceBytes,
+    }),
     onUploaded: (hash: ContentHash) => delivery.variants.forget(hash),
   });
-  const purges = createPurging(config, { database, variants: delivery.variants, shared, logger });
+  const purges = createPurging(config, {
+    database,
+    store,
+    variants: delivery.variants,
+    shared,
+    logger,
+  });
   const jobs: Readonly<Record<JobName, () => Promise<unknown>>> = {
     "sweep-uploads": () => ingestion.sweep.run(),
     "finish-purges": () => purges.runPending(),
@@ -133,6 +138,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
         cache: shared?.cache ?? null,
         ledger: null,
       }),
+      createManaging(config, { database, authenticator, purges, logger }),
     ],
     logger,
     newId: () => crypto.randomUUID(),

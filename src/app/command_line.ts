@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { Database } from "../adapters/postgres/database.ts";
 import { type Config, DEVELOPMENT_KEY_PREFIX, readConfig } from "../config.ts";
 import type { EnvSource } from "../env_reader.ts";
 import { AppError } from "../errors.ts";
@@ -25,6 +26,7 @@ const COMMANDS = {
   serve: "serve (the default)",
   dev: "serve with everything embedded, for development",
   migrate: "bring the database up to date",
+  keys: "add, list and revoke API keys",
   sign: "print a signed URL",
   config: "print the effective configuration",
 } as const;
@@ -67,6 +69,7 @@ const RUNNERS: Readonly<Record<Exclude<Command, "config">, Run>> = {
   serve: (config) => runService(config, { development: false }),
   dev: (config) => runService(config, { development: true }),
   migrate: runMigrate,
+  keys: runKeys,
   sign: runSign,
 };
 
@@ -114,22 +117,40 @@ async function prepareBanner(config: Config) {
 }
 
 async function runMigrate(config: Config): Promise<number> {
+  const { runMigrateCommand } = await import("../cli/migrate.ts");
+  const { migrateDatabase, readMigrations } = await import("../adapters/postgres/migrations.ts");
+  return await withDatabase(config, (database) =>
+    runMigrateCommand({
+      migrate: async () => await migrateDatabase(database, await readMigrations()),
+      printLine,
+      printErrorLine,
+    }));
+}
+
+async function runKeys(config: Config, args: readonly string[]): Promise<number> {
+  const { runKeysCommand } = await import("../cli/keys.ts");
+  const { createKeyCatalog } = await import("../adapters/postgres/key_catalog.ts");
+  return await withDatabase(config, (database) =>
+    runKeysCommand(args, {
+      keys: createKeyCatalog(database),
+      printLine,
+      printErrorLine,
+      now: () => new Date(),
+    }));
+}
+
+/** Runs a command on the database; one that cannot be reached is the operator's to mend. */
+async function withDatabase(
+  config: Config,
+  run: (database: Database) => Promise<number>,
+): Promise<number> {
   const { openCatalog } = await import("./catalog.ts");
-  const { MigrationError, migrateDatabase, readMigrations } = await import(
-    "../adapters/postgres/migrations.ts"
-  );
   if (config.database.kind === "embedded") await prepareFolder(config);
   const catalog = await openCatalog(config.database);
   try {
-    const { applied, unknown } = await migrateDatabase(catalog.database, await readMigrations());
-    for (const id of applied) printLine(`applied ${id}`);
-    for (const id of unknown) printLine(`unknown ${id}: a newer version was here`);
-    if (applied.length === 0) printLine("the database is up to date");
-    return 0;
+    return await run(catalog.database);
   } catch (error) {
-    if (error instanceof MigrationError || error instanceof AppError) {
-      throw new StartError(error.message);
-    }
+    if (error instanceof AppError) throw new StartError(error.message);
     throw error;
   } finally {
     await catalog.close();

@@ -1,4 +1,5 @@
 import type { Config } from "../config.ts";
+import { DEFAULT_IMAGE_LIMITS } from "../core/image_budgets.ts";
 import type { ObjectStore } from "../core/object_store.ts";
 import { DEFAULT_ALLOW_LIST, type VariantAllowList } from "../core/variant_spec.ts";
 import { createDeliveryCatalog } from "../adapters/postgres/delivery_catalog.ts";
@@ -51,6 +52,7 @@ export function createDelivery(
     timeLimitMs: render.timeLimitMs,
     memoryBudgetBytes: render.memoryBudgetBytes,
     queueLimit: render.queueLimit,
+    limits: { ...DEFAULT_IMAGE_LIMITS, maxPixels: render.maxPixels },
   });
   observeRenderer(parts.metrics, renderer);
   const variants = createVariantService({

@@ -13,7 +13,7 @@ import { uploadRoutes } from "../http/routes/uploads.ts";
 import { createUploadAdmission, type UploadQuota } from "../http/upload_admission.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 import { createIngest } from "../uploads/ingest.ts";
-import type { FailureReporter, Ingest } from "../uploads/ports.ts";
+import type { FailureReporter, Ingest, PlaceholderMaker } from "../uploads/ports.ts";
 import { createFactReader } from "../uploads/read_facts.ts";
 import { createSweep, type Sweep } from "../uploads/sweep.ts";
 import { createSpanningUploads } from "./spanning_uploads.ts";
@@ -36,6 +36,7 @@ export interface IngestionParts {
   readonly authenticator: Authenticator;
   readonly quota: UploadQuota;
   readonly logger: Logger;
+  readonly placeholders: PlaceholderMaker;
   /** Called with the hash of every upload, so that a remembered "unknown" is forgotten. */
   readonly onUploaded: (hash: ContentHash) => void;
 }
@@ -45,9 +46,11 @@ export function createIngestion(config: Config, parts: IngestionParts): Ingestio
   const { upload, storage } = config;
   const facts = createFactReader(sniffMediaType);
   const reportFailure: FailureReporter = (event, { error, ...details }) =>
-    parts.logger.log("warn", event, { ...details, error });
+    parts.logger.log("warn", event, { ...details, error: describeError(error) });
+  const catalog = createUploadCatalog(parts.database);
   const ingest = createIngest({
-    catalog: createUploadCatalog(parts.database),
+    catalog,
+    placeholders: { maker: parts.placeholders, store: catalog },
     sessions: createUploadSessions(parts.database),
     objects: parts.store,
     facts,

@@ -8,8 +8,8 @@ import { rgbaToThumbHash } from "thumbhash";
 
 /** Placeholders of one picture. */
 export interface Placeholder {
-  /** ThumbHash (evanw/thumbhash): about 25 bytes in base64, standard alphabet with padding. */
-  readonly thumbHash: string;
+  /** ThumbHash (evanw/thumbhash): at most 25 bytes. */
+  readonly thumbHash: Uint8Array;
   /** The most common colour, `#rrggbb`; `#ffffff` for a picture that is all transparent. */
   readonly dominantColor: string;
 }
@@ -32,9 +32,8 @@ const BUCKET_BITS = 4;
  */
 export function buildPlaceholder(picture: SmallPicture): Placeholder {
   const { width, height, pixels } = shrink(picture);
-  const hash = rgbaToThumbHash(width, height, pixels);
   return {
-    thumbHash: btoa(String.fromCharCode(...hash)),
+    thumbHash: rgbaToThumbHash(width, height, pixels),
     dominantColor: findDominantColor(pixels),
   };
 }

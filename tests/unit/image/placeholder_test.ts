@@ -8,15 +8,12 @@ function picture(width: number, height: number, at: (x: number, y: number) => nu
   return { width, height, pixels };
 }
 
-const decode = (base64: string) => Uint8Array.from(atob(base64), (char) => char.charCodeAt(0));
-
 Deno.test("buildPlaceholder() keeps average colour and aspect ratio in the hash", () => {
   const { thumbHash } = buildPlaceholder(picture(64, 32, () => [200, 40, 90, 255]));
-  const hash = decode(thumbHash);
-  const { r, g, b, a } = thumbHashToAverageRGBA(hash);
+  const { r, g, b, a } = thumbHashToAverageRGBA(thumbHash);
   assert([r * 255 - 200, g * 255 - 40, b * 255 - 90].every((off) => Math.abs(off) < 12));
   assert.equal(a, 1);
-  assert(Math.abs(thumbHashToApproximateAspectRatio(hash) - 2) < 0.5);
+  assert(Math.abs(thumbHashToApproximateAspectRatio(thumbHash) - 2) < 0.5);
 });
 
 Deno.test("buildPlaceholder() finds the most common colour, not the average", () => {
@@ -35,7 +32,7 @@ Deno.test("buildPlaceholder() takes pictures of any size and shape", () => {
     const { thumbHash, dominantColor } = buildPlaceholder(
       picture(width, height, (x) => [x % 2 === 0 ? 100 : 110, 0, 0, 255]),
     );
-    assert(decode(thumbHash).length >= 5, `${width}×${height}`);
+    assert(thumbHash.length >= 5, `${width}×${height}`);
     assert.match(dominantColor, /^#6[4-9a-e]0000$/);
   }
 });
