@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { InkMixer } from "../color/ink_mixer.ts";
 import type { LaneSpace, StripSink } from "../strip.ts";
 import { Component } from "./component.ts";
 import type { JpegHeader } from "./frame_header.ts";
@@ -39,6 +40,8 @@ export interface DecodeJpegOptions {
   /** Whether subsampled chroma is interpolated (default) or repeated. Never at 1/8. */
   readonly smoothChroma?: boolean;
   readonly limits?: Partial<JpegLimits>;
+  /** Mixes the inks of CMYK and YCCK pictures by their profile; plainly by default. */
+  readonly mixer?: InkMixer | null;
 }
 
 /**
@@ -92,7 +95,8 @@ export function decodeJpeg(
   const mcuWidth = Math.max(...header.components.map(({ h }) => h)) * (8 / scale);
   const mcuHeight = Math.max(...header.components.map(({ v }) => v)) * (8 / scale);
   const smooth = (options.smoothChroma ?? true) && scale < 8;
-  const picture = { header, components, region, height: size.height, mcuHeight, smooth };
+  const mixer = options.mixer ?? null;
+  const picture = { header, components, region, height: size.height, mcuHeight, smooth, mixer };
   // One pixel more on each side: interpolation looks at the neighbours of the region.
   const range = {
     mcusPerLine: Math.ceil(size.width / mcuWidth),

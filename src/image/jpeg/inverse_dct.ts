@@ -74,9 +74,21 @@ export function inverseDct2(out: Uint8Array, at: number, stride: number): void {
 
 /**
  * 4×4 samples from the lowest 4×4 coefficients, dequantised by `buildDequantTable`, which leaves
- * one multiplication for four samples (the factoring of Arai, Agui and Nakajima, 1988).
+ * one multiplication for four samples (the factoring of Arai, Agui and Nakajima, 1988). `last` is
+ * the index in zigzag order of the last coefficient that is not zero.
  */
-export function inverseDct4(out: Uint8Array, at: number, stride: number): void {
+export function inverseDct4(out: Uint8Array, at: number, stride: number, last: number): void {
+  if (last === 0) {
+    const value = clamp((block[0] + REDUCED_BIAS) >> 15);
+    for (let y = 0; y < 4; y++) {
+      out[at] = value;
+      out[at + 1] = value;
+      out[at + 2] = value;
+      out[at + 3] = value;
+      at += stride;
+    }
+    return;
+  }
   const b = block;
   const w = workspace;
   const imul = Math.imul;
@@ -107,10 +119,21 @@ export function inverseDct4(out: Uint8Array, at: number, stride: number): void {
     const even1 = c0 - c2;
     const odd0 = c1 + c3;
     const odd1 = imul((c1 - c3) >> 7, SQRT2_7) - odd0;
-    out[at] = clamp((even0 + odd0) >> 15);
-    out[at + 1] = clamp((even1 + odd1) >> 15);
-    out[at + 2] = clamp((even1 - odd1) >> 15);
-    out[at + 3] = clamp((even0 - odd0) >> 15);
+    const s0 = (even0 + odd0) >> 15;
+    const s1 = (even1 + odd1) >> 15;
+    const s2 = (even1 - odd1) >> 15;
+    const s3 = (even0 - odd0) >> 15;
+    if (((s0 | s1 | s2 | s3) & ~255) === 0) {
+      out[at] = s0;
+      out[at + 1] = s1;
+      out[at + 2] = s2;
+      out[at + 3] = s3;
+    } else {
+      out[at] = clamp(s0);
+      out[at + 1] = clamp(s1);
+      out[at + 2] = clamp(s2);
+      out[at + 3] = clamp(s3);
+    }
     at += stride;
   }
 }

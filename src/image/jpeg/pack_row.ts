@@ -1,3 +1,5 @@
+import type { InkMixer } from "../color/ink_mixer.ts";
+
 /** Samples of one line: `bytes` from index `at` on. */
 export interface SampleLine {
   bytes: Uint8Array;
@@ -32,15 +34,38 @@ export function packThree(target: PackTarget, lines: readonly SampleLine[]): voi
   }
 }
 
-/** Packs C, M, Y and K as RGB without a profile: `(255 - C) * (255 - K) / 255`, and so on. */
+/** How the inks of a picture are coded and mixed. */
+export interface InkOptions {
+  /** Whether 255 means no ink. */
+  readonly inverted: boolean;
+  /** Mixes inks by a profile; null without one. */
+  readonly mixer: InkMixer | null;
+}
+
+/**
+ * Packs C, M, Y and K as RGB: by their profile, or without one as `(255 - C) * (255 - K) / 255`, and
+ * so on.
+ */
 export function packCmyk(
   target: PackTarget,
   lines: readonly SampleLine[],
-  options: { inverted: boolean },
+  { inverted, mixer }: InkOptions,
 ): void {
   const { pixels, at, count } = target;
-  const flip = options.inverted ? 0 : 255;
+  const flip = inverted ? 0 : 255;
   const [c, m, y, k] = lines;
+  if (mixer !== null) {
+    const ink = 255 - flip;
+    for (let i = 0; i < count; i++) {
+      pixels[at + i] = mixer.mix(
+        c.bytes[c.at + i] ^ ink,
+        m.bytes[m.at + i] ^ ink,
+        y.bytes[y.at + i] ^ ink,
+        k.bytes[k.at + i] ^ ink,
+      );
+    }
+    return;
+  }
   for (let i = 0; i < count; i++) {
     const white = k.bytes[k.at + i] ^ flip;
     const red = divide255((c.bytes[c.at + i] ^ flip) * white);
@@ -57,11 +82,11 @@ export function packCmyk(
 export function packYcck(
   target: PackTarget,
   lines: readonly SampleLine[],
-  options: { inverted: boolean },
+  { inverted, mixer }: InkOptions,
 ): void {
   const { pixels, at, count } = target;
   // What the transform gives is 255 - C; when C itself is inverted it is the ink.
-  const flip = options.inverted ? 255 : 0;
+  const flip = inverted ? 255 : 0;
   const [y, cb, cr, k] = lines;
   for (let i = 0; i < count; i++) {
     const white = k.bytes[k.at + i] ^ (255 - flip);
@@ -71,8 +96,10 @@ export function packYcck(
     const red = clamp(Math.round(luma + 1.402 * redness)) ^ flip;
     const green = clamp(Math.round(luma - 0.344136286 * blueness - 0.714136286 * redness)) ^ flip;
     const blue = clamp(Math.round(luma + 1.772 * blueness)) ^ flip;
-    pixels[at + i] = (divide255(red * white) | (divide255(green * white) << LANE1_SHIFT)) +
-      divide255(blue * white) * LANE2;
+    pixels[at + i] = mixer !== null
+      ? mixer.mix(255 - red, 255 - green, 255 - blue, 255 - white)
+      : (divide255(red * white) | (divide255(green * white) << LANE1_SHIFT)) +
+        divide255(blue * white) * LANE2;
   }
 }
 

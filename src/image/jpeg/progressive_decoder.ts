@@ -138,7 +138,7 @@ function transformMcuRow(
         }
       }
       if (size === 8) inverseDct8(plane, to, stride, last);
-      else if (size === 4) inverseDct4(plane, to, stride);
+      else if (size === 4) inverseDct4(plane, to, stride, last);
       else if (size === 2) inverseDct2(plane, to, stride);
       else inverseDct1(plane, to);
     }

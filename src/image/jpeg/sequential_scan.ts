@@ -178,7 +178,7 @@ export function decodeMcus(
       const size = component.size;
       if (size === 2) inverseDct2(component.plane, at, component.stride);
       else if (size === 1) inverseDct1(component.plane, at);
-      else if (size === 4) inverseDct4(component.plane, at, component.stride);
+      else if (size === 4) inverseDct4(component.plane, at, component.stride, last);
       else inverseDct8(component.plane, at, component.stride, last);
     }
   }

@@ -1,3 +1,4 @@
+import type { InkMixer } from "../color/ink_mixer.ts";
 import type { StripSink } from "../strip.ts";
 import type { Component } from "./component.ts";
 import type { JpegHeader } from "./frame_header.ts";
@@ -69,6 +70,7 @@ export class StripWriter {
       readonly height: number;
       readonly mcuHeight: number;
       readonly smooth: boolean;
+      readonly mixer: InkMixer | null;
     },
   ) {
     const { components, region, mcuHeight, smooth } = picture;
@@ -131,9 +133,10 @@ export class StripWriter {
     }
     for (let i = 1; i < channels.length; i++) this.#loadLine(channels[i], y, firstRow);
     const { color, inverted } = this.picture.header;
+    const { mixer } = this.picture;
     if (color === "gray") packGray(target, lines[0]);
-    else if (color === "cmyk") packCmyk(target, lines, { inverted });
-    else if (color === "ycck") packYcck(target, lines, { inverted });
+    else if (color === "cmyk") packCmyk(target, lines, { inverted, mixer });
+    else if (color === "ycck") packYcck(target, lines, { inverted, mixer });
     else packThree(target, lines);
   }
 
