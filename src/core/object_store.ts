@@ -233,7 +233,7 @@ export interface ListOptions extends CallOptions {
 export interface ObjectLister {
   /**
    * The objects whose key begins with `prefix`, in pages, in the byte order of the key's UTF-8
-   * (Postgres: `COLLATE "C"`), each key once. Holds one page (disk: and the names of one folder).
+   * (Postgres: `COLLATE "C"`), each key once. Holds one page (disk: and the names of some folders).
    * Pages are never empty. Objects written or removed meanwhile may or may not appear; those that
    * stay do. A listing that fails half-way throws: an ended loop is a complete listing.
    */
