@@ -113,12 +113,23 @@ function listen(
       hostname: options.hostname,
       signal,
       onListen: options.onListen,
-    }, (request, info) =>
-      service.fetch(request, {
-        remoteAddress: info.remoteAddr.transport === "tcp" ? info.remoteAddr.hostname : "",
-      }));
+    }, (request, info) => service.fetch(request, new Peer(info)));
   } catch (error) {
     throw toStartError(error, options);
+  }
+}
+
+/** Who asks. Looked up when it is asked for: that is dear, and most replies do not depend on it. */
+class Peer {
+  readonly #info: Deno.ServeHandlerInfo;
+
+  constructor(info: Deno.ServeHandlerInfo) {
+    this.#info = info;
+  }
+
+  get remoteAddress(): string {
+    const { remoteAddr } = this.#info;
+    return remoteAddr.transport === "tcp" ? remoteAddr.hostname : "";
   }
 }
 
