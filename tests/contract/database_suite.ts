@@ -1,5 +1,6 @@
 /** What every database has to do, embedded or real. */
 import assert from "node:assert/strict";
+import type { ContentHash } from "../../src/core/content_hash.ts";
 import { AppError, hasCode } from "../../src/errors.ts";
 import {
   createDatabase,
@@ -16,7 +17,7 @@ import {
 import { ensurePartitions } from "../../src/adapters/postgres/partitions.ts";
 import type { TestDatabase } from "../support/test_database.ts";
 
-const HASH = "ab".repeat(32);
+const HASH = "ab".repeat(32) as ContentHash;
 
 /** Registers the suite. `open` makes a fresh, migrated database. */
 export function testDatabase(
@@ -127,11 +128,14 @@ export function testDatabase(
     await opened.database.close();
     const database = createDatabase({ url, poolSize: 1, poolWaitMs: 80, maxWaiting: 1 });
     try {
-      let finish = () => {};
+      const finish = Promise.withResolvers<void>();
+      const started = Promise.withResolvers<void>();
       const busy = database.transaction(async (sql) => {
         await sql`select 1`;
-        await new Promise<void>((resolve) => finish = resolve);
+        started.resolve();
+        await finish.promise;
       });
+      await started.promise;
       const isBusy = (error: unknown) =>
         hasCode(error, "catalog_unavailable") && error.retryAfterSeconds === 1;
       const refused: string[] = [];
@@ -145,7 +149,7 @@ export function testDatabase(
         );
       await Promise.all([attempt("waiting"), attempt("one too many")]);
       assert.deepEqual(refused, ["one too many", "waiting"]);
-      finish();
+      finish.resolve();
       await busy;
       assert.equal((await database.read((sql) => sql`select 1 as one`))[0].one, 1);
     } finally {

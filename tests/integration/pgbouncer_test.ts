@@ -1,11 +1,12 @@
 /** Everything works through a pooler that gives each transaction another server connection. */
 import assert from "node:assert/strict";
+import type { ContentHash } from "../../src/core/content_hash.ts";
 import { createDatabase, lockContentHash } from "../../src/adapters/postgres/database.ts";
 import { migrateDatabase, readMigrations } from "../../src/adapters/postgres/migrations.ts";
 import { type PgBouncer, startPgBouncer } from "../support/pgbouncer.ts";
 import { type PostgresCluster, startPostgresCluster } from "../support/postgres_cluster.ts";
 
-const HASH = "cd".repeat(32);
+const HASH = "cd".repeat(32) as ContentHash;
 
 let cluster: PostgresCluster | null = null;
 let bouncer: PgBouncer | null = null;

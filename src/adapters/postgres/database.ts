@@ -8,6 +8,7 @@
  * @module
  */
 import postgres from "postgres";
+import type { ContentHash } from "../../core/content_hash.ts";
 import { AppError } from "../../errors.ts";
 import { ConnectionPool, type PoolStats } from "./connection_pool.ts";
 import { isConnectionLost, toCatalogError } from "./database_errors.ts";
@@ -246,8 +247,10 @@ async function observed<T>(
  * Takes the lock that serialises everything about one content, until the transaction ends. It is
  * the first statement of every transaction on that content, so that no two of them can deadlock.
  */
-export async function lockContentHash(sql: Sql, contentHash: string): Promise<void> {
-  await sql`select pg_advisory_xact_lock(('x' || left(${contentHash}::text, 16))::bit(64)::bigint)`;
+export async function lockContentHash(sql: Sql, contentHash: ContentHash): Promise<void> {
+  // Computed here, not by the server: a statement without parameters costs one round trip, not two.
+  const key = BigInt.asIntN(64, BigInt(`0x${contentHash.slice(0, 16)}`));
+  await sql.unsafe(`select pg_advisory_xact_lock(${key})`);
 }
 
 function createPool(settings: Settings, url: string): ConnectionPool {
