@@ -7,7 +7,8 @@
  * Every file must be decoded or refused with a `JpegError`, deliver its rows in order, and end
  * within `MAX_MS`. Exits with 1 at the first that does not, and prints its seed.
  */
-import { decodeJpeg } from "../src/image/jpeg/decode_jpeg.ts";
+import { decodeJpeg, parseJpegHeader, scaledJpegSize } from "../src/image/jpeg/decode_jpeg.ts";
+import type { JpegHeader } from "../src/image/jpeg/frame_header.ts";
 import { JpegError } from "../src/image/jpeg/jpeg_error.ts";
 import { buildJpeg } from "../tests/unit/image/jpeg/jpeg_builder.ts";
 import { mutateJpeg } from "../tests/unit/image/jpeg/jpeg_mutations.ts";
@@ -40,12 +41,21 @@ function seedFiles(): Uint8Array[] {
   return files;
 }
 
+/** Some part of the scaled picture. */
+function cropOf(header: JpegHeader, { scale, seed }: { scale: 1 | 2 | 4 | 8; seed: number }) {
+  const { width, height } = scaledJpegSize(header, scale);
+  const [x, y] = [(seed * 31) % width, (seed * 17) % height];
+  return { x, y, width: 1 + ((seed * 7) % (width - x)), height: 1 + ((seed * 3) % (height - y)) };
+}
+
 /** Decodes one mutation; returns "decoded" or the reason of the refusal. Throws when it is wrong. */
 function runOnce(bytes: Uint8Array, seed: number): string {
   let rows = 0;
   let height = 0;
   try {
-    decodeJpeg(bytes, { scale: SCALES[(seed >> 2) & 3], limits: LIMITS }, {
+    const scale = SCALES[(seed >> 2) & 3];
+    const region = (seed & 3) === 0 ? cropOf(parseJpegHeader(bytes), { scale, seed }) : undefined;
+    decodeJpeg(bytes, { scale, limits: LIMITS, ...(region ? { region } : {}) }, {
       begin: (info) => {
         height = info.height;
       },

@@ -13,7 +13,7 @@ import { JpegError } from "./jpeg_error.ts";
 import { MarkerReader } from "./marker_reader.ts";
 import { decodeProgressive } from "./progressive_decoder.ts";
 import { decodeSequential } from "./sequential_decoder.ts";
-import { type JpegRegion, StripWriter } from "./strip_writer.ts";
+import { type JpegRegion, stripBytes, StripWriter } from "./strip_writer.ts";
 
 /** What a decode may cost at most. */
 export interface JpegLimits {
@@ -21,7 +21,7 @@ export interface JpegLimits {
   readonly maxPixels: number;
   /** Scans of the file; each costs a pass over the picture whatever its bytes. */
   readonly maxScans: number;
-  /** Bytes of the buffers that the decoder keeps: samples, coefficients, strips. */
+  /** Bytes of samples, coefficients and strips; see `estimateJpegBytes`. */
   readonly maxBufferBytes: number;
 }
 
@@ -55,6 +55,26 @@ export function parseJpegHeader(bytes: Uint8Array): JpegHeader {
     throw new JpegError("truncated", "The file ends before its first scan");
   }
   return reader.header;
+}
+
+/**
+ * Bytes that `decodeJpeg` will allocate for samples, coefficients and strips of a whole picture,
+ * from the headers alone; exact but for some 100 KB of tables. Progressive pictures and those whose
+ * scans are not interleaved need far more than others. Throws `JpegError` like `parseJpegHeader`.
+ */
+export function estimateJpegBytes(bytes: Uint8Array, scale: 1 | 2 | 4 | 8): number {
+  const reader = new MarkerReader(bytes);
+  const scan = reader.nextScan();
+  const header = reader.header;
+  if (!scan || !header) throw new JpegError("truncated", "The file ends before its first scan");
+  const components = header.components.map((frame) => new Component(frame, header, scale));
+  const wholePlanes = !header.progressive && scan.components.length < components.length;
+  return components.reduce(
+    (sum, component) =>
+      sum + component.planeBytes(wholePlanes) +
+      (header.progressive ? component.coefficientBytes() : 0),
+    stripBytes(Math.ceil(header.width / scale)),
+  );
 }
 
 /** Size of a picture after a scaled decode. */
@@ -106,7 +126,7 @@ export function decodeJpeg(
     fromRow: Math.floor(Math.max(0, region.y - 2) / mcuHeight),
     toRow: Math.ceil(Math.min(size.height, region.y + region.height + 2) / mcuHeight),
   };
-  const budget = limits.maxBufferBytes - region.width * 8;
+  const budget = limits.maxBufferBytes - stripBytes(region.width);
   const writer = () => {
     sink.begin({
       width: region.width,

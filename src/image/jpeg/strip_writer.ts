@@ -25,6 +25,11 @@ import {
 /** A strip of more bytes would leave the processor's cache before the sink reads it. */
 const STRIP_BYTES = 128 * 1024;
 
+/** Bytes that a writer of rows of `width` pixels allocates at most. */
+export function stripBytes(width: number): number {
+  return Math.max(STRIP_BYTES, 8 * width) + 4 * width;
+}
+
 /** A rectangle of output pixels. */
 export interface JpegRegion {
   readonly x: number;

@@ -1,6 +1,6 @@
 import assert from "node:assert/strict";
 import sharp from "sharp";
-import { parseJpegHeader } from "../../../../src/image/jpeg/decode_jpeg.ts";
+import { estimateJpegBytes, parseJpegHeader } from "../../../../src/image/jpeg/decode_jpeg.ts";
 import { buildHuffmanTable } from "../../../../src/image/jpeg/huffman_table.ts";
 import { JpegError } from "../../../../src/image/jpeg/jpeg_error.ts";
 import { buildJpeg, type BuildOptions } from "./jpeg_builder.ts";
@@ -179,11 +179,29 @@ Deno.test("decodeJpeg() keeps to its limits", async () => {
   const { bytes } = buildJpeg(YCC_420);
   assert.equal(refusalOf(bytes, { limits: { maxPixels: 64 * 48 - 1 } }), "budget");
   assert.equal(refusalOf(bytes, { limits: { maxPixels: 64 * 48 } }), "decoded");
-  assert.equal(refusalOf(bytes, { limits: { maxBufferBytes: 2000 } }), "budget");
+  assert.equal(refusalOf(bytes, { limits: { maxBufferBytes: 100_000 } }), "budget");
   const progressive = await progressiveFile();
   assert.equal(refusalOf(progressive, { limits: { maxScans: 9 } }), "budget");
   assert.equal(refusalOf(progressive, { limits: { maxScans: 10 } }), "decoded");
-  assert.equal(refusalOf(progressive, { limits: { maxBufferBytes: 10_000 } }), "budget");
+  assert.equal(refusalOf(progressive, { limits: { maxBufferBytes: 140_000 } }), "budget");
+});
+
+Deno.test("estimateJpegBytes() says what maxBufferBytes must allow", async () => {
+  const { sampling } = YCC_420;
+  const files = [
+    buildJpeg({ width: 640, height: 480, sampling }).bytes,
+    buildJpeg({ width: 640, height: 480, sampling, scans: [[0], [1], [2]] }).bytes,
+    await progressiveFile(),
+  ];
+  for (const scale of SCALES) {
+    const estimates = files.map((bytes) => estimateJpegBytes(bytes, scale));
+    files.forEach((bytes, i) => {
+      const limitOf = (maxBufferBytes: number) => ({ scale, limits: { maxBufferBytes } });
+      assert.equal(refusalOf(bytes, limitOf(estimates[i])), "decoded");
+      assert.equal(refusalOf(bytes, limitOf(estimates[i] - 1)), "budget");
+    });
+    assert.ok(estimates[1] > estimates[0]);
+  }
 });
 
 Deno.test("decodeJpeg() refuses thousands of scans and repeated scans at once", async () => {
