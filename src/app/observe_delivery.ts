@@ -12,7 +12,7 @@ const FLUSH_MS = 250;
  */
 export function observeDelivery(metrics: Metrics): DeliveryObserver {
   const lookups = { MEMORY: 0, KV: 0, none: 0 };
-  let timer: number | undefined;
+  let timer: ReturnType<typeof setTimeout> | undefined;
 
   function flush(): void {
     timer = undefined;
@@ -27,9 +27,10 @@ export function observeDelivery(metrics: Metrics): DeliveryObserver {
     cacheLookedUp(tier) {
       lookups[tier ?? "none"]++;
       if (timer !== undefined) return;
-      timer = setTimeout(flush, FLUSH_MS);
+      const started = setTimeout(flush, FLUSH_MS);
       // Counts of the last quarter of a second must not keep a process alive.
-      Deno.unrefTimer(timer);
+      Deno.unrefTimer(started);
+      timer = started;
     },
     rendered(computeMs) {
       metrics.record("variant_compute_ms", computeMs);
