@@ -9,7 +9,7 @@ import type { HttpEnv } from "./http_env.ts";
  */
 export function methodNotAllowed(methods: readonly string[]): Handler<HttpEnv> {
   const allow = methods.join(", ");
-  return function methodNotAllowed(c) {
+  return function methodNotAllowed() {
     throw new AppError("method_not_allowed", `This resource answers ${allow}`, {
       responseHeaders: { allow },
     });
