@@ -108,7 +108,7 @@ export async function openUploadApp(
     async send(path, { key = "acme", ...init } = {}) {
       const headers = new Headers(init.headers);
       if (key !== null) headers.set("authorization", `Bearer ${key}`);
-      return await app.request(path, { ...init, headers });
+      return await app.fetch(new Request(new URL(path, "http://localhost"), { ...init, headers }));
     },
     async countObjects(prefix) {
       let count = 0;

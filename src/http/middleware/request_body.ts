@@ -56,13 +56,24 @@ export function lingeringClose(): MiddlewareHandler<HttpEnv> {
   return async function lingeringClose(c, next) {
     await next();
     if (!METHODS_WITH_BODY.has(c.req.method)) return;
+    const overSocket = c.env?.remoteAddress !== undefined;
+    if (overSocket && !mayHaveBody(c.req.raw.headers)) return;
     const open = openBodies.get(c.req.raw) ?? openUnreadBody(c.req.raw);
     if (open === null || open.ended) return;
     const cancel = () => void open.reader.cancel().catch(() => {});
     // Without a socket there is nobody to wait for.
-    if (c.env?.remoteAddress === undefined) return cancel();
+    if (!overSocket) return cancel();
     Deno.unrefTimer(setTimeout(cancel, LINGER_MS));
   };
+}
+
+/**
+ * RFC 9112 section 6.3: a request with neither Content-Length nor Transfer-Encoding has no body, but
+ * the runtime makes a stream for it all the same.
+ */
+function mayHaveBody(headers: Headers): boolean {
+  const length = headers.get("content-length");
+  return length === null ? headers.has("transfer-encoding") : length !== "0";
 }
 
 function openUnreadBody(request: Request): OpenBody | null {
