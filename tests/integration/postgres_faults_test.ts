@@ -1,9 +1,11 @@
 /** Postgres dies, restarts, hangs or turns read-only: real server, real sockets. */
 import assert from "node:assert/strict";
 import { hasCode } from "../../src/errors.ts";
+import { createAssetDirectory } from "../../src/adapters/postgres/asset_directory.ts";
 import { createDatabase, type Database } from "../../src/adapters/postgres/database.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { type PostgresCluster, startPostgresCluster } from "../support/postgres_cluster.ts";
+import { hashOf, seedAsset } from "../support/seed_catalog.ts";
 import { openOnServer } from "../support/test_database.ts";
 
 const isUnavailable = (error: unknown) => hasCode(error, "catalog_unavailable");
@@ -326,4 +328,30 @@ Deno.test("Database.read() goes to the replica only when told that lag is fine, 
       await other.close();
     }
   });
+});
+
+Deno.test("createAssetDirectory() finds on the primary what the replica does not have yet", async () => {
+  if (!shared) return;
+  const [primary, lagging] = await Promise.all([
+    openOnServer(shared.url),
+    openOnServer(shared.url),
+  ]);
+  const database = createDatabase({ url: primary.url, replicaUrl: lagging.url });
+  try {
+    const hash = hashOf("fresh");
+    const id = await seedAsset(primary.database, { tenant: "a", hash });
+    const directory = createAssetDirectory(database);
+    assert.equal((await directory.find("a", { by: "hash", hash }))?.assetId, id);
+    assert.equal(await directory.find("b", { by: "hash", hash }), null);
+    const page = { filter: { state: null, mime: null }, after: null, limit: 10, lookAt: 10 };
+    assert.deepEqual(
+      (await directory.list("a", page)).found,
+      [],
+      "a list may be as old as the lag",
+    );
+  } finally {
+    await database.close();
+    await primary.close();
+    await lagging.close();
+  }
 });

@@ -124,7 +124,16 @@ async function readSeed(): Promise<Blob> {
   const partial = new URL(`${file.href}.${crypto.randomUUID()}`);
   await Deno.writeFile(partial, new Uint8Array(await seed.arrayBuffer()));
   await Deno.rename(partial, file);
+  await removeOldSeeds(folder, file);
   return seed;
+}
+
+async function removeOldSeeds(folder: URL, current: URL): Promise<void> {
+  for await (const { name } of Deno.readDir(folder)) {
+    const file = new URL(name, folder);
+    if (!/^pglite_[0-9a-f]{16}\.tar$/.test(name) || file.href === current.href) continue;
+    await Deno.remove(file).catch(() => {}); // perhaps another process was quicker
+  }
 }
 
 /** Changes with every migration, with the month (partitions) and with the version of PGlite. */
