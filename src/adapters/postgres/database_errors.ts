@@ -8,6 +8,7 @@ export const SQLSTATE = {
   uniqueViolation: "23505",
   queryCanceled: "57014",
   readOnlyTransaction: "25006",
+  undefinedTable: "42P01",
 } as const;
 
 /** Codes of the driver and of the operating system that mean: there is no connection. */
@@ -82,6 +83,12 @@ export function toCatalogError(error: unknown): unknown {
   }
   if (code === SQLSTATE.readOnlyTransaction) {
     return new AppError("catalog_unavailable", "The catalog is read-only at the moment", {
+      cause: error,
+      retryAfterSeconds: 10,
+    });
+  }
+  if (code === SQLSTATE.undefinedTable) {
+    return new AppError("catalog_unavailable", "The catalog is not set up: run the migrations", {
       cause: error,
       retryAfterSeconds: 10,
     });
