@@ -1,5 +1,6 @@
 /** The upload routes over HTTP on real parts, with a key for each of several tenants. */
 import type { Hono } from "hono";
+import type { ObjectStore } from "../../src/core/object_store.ts";
 import type { Principal, Scope } from "../../src/core/principal.ts";
 import { createHttpApp } from "../../src/http/app.ts";
 import type { HttpEnv, HttpRoutes } from "../../src/http/http_env.ts";
@@ -75,12 +76,17 @@ export type MoreRoutes = (parts: {
 
 /** Builds the application. */
 export async function openUploadApp(
-  options: Partial<UploadRoutesDeps> & { readonly more?: MoreRoutes } = {},
+  options: Partial<UploadRoutesDeps> & {
+    readonly more?: MoreRoutes;
+    /** Another store than the disk. */
+    readonly objects?: ObjectStore;
+  } = {},
 ): Promise<UploadApp> {
-  const world = await openUploadWorld();
+  const { objects } = options;
+  const world = await openUploadWorld(objects ? { objects } : {});
   const quota = createMemoryQuota();
   const problems: string[] = [];
-  const { more, ...deps } = options;
+  const { more, objects: _, ...deps } = options;
   const admission = createUploadAdmission({
     quota,
     maxConcurrentPerKey: 8,
@@ -112,7 +118,7 @@ export async function openUploadApp(
     },
     async countObjects(prefix) {
       let count = 0;
-      for await (const page of world.objects.list(prefix)) count += page.length;
+      for await (const page of world.faults.objects.list(prefix)) count += page.length;
       return count;
     },
     async countContents() {
