@@ -1,6 +1,10 @@
-import { buildDequantTable } from "./dequant_table.ts";
+import {
+  buildDequantTable,
+  buildReducedZigzag,
+  lastNeededCoefficient,
+  type ReducedTransform,
+} from "./dequant_table.ts";
 import type { FrameComponent, JpegHeader } from "./frame_header.ts";
-import { buildReducedZigzag, lastNeededCoefficient } from "./zigzag.ts";
 
 /** One component of the picture being decoded: its geometry, its samples, its coefficients. */
 export class Component {
@@ -42,15 +46,22 @@ export class Component {
   /** The DC value of the block before (T.81 F.1.1.5.1). */
   predictor = 0;
 
-  constructor(readonly frame: FrameComponent, header: JpegHeader, scale: number) {
+  readonly #transform: ReducedTransform;
+
+  constructor(
+    readonly frame: FrameComponent,
+    header: JpegHeader,
+    options: { readonly scale: number; readonly exactMean: boolean },
+  ) {
     const { h, v } = frame;
     const hMax = Math.max(...header.components.map((component) => component.h));
     const vMax = Math.max(...header.components.map((component) => component.v));
-    const minSize = 8 / scale;
+    const minSize = 8 / options.scale;
     this.size = chooseBlockSize({ h, v, hMax, vMax, minSize });
-    this.lastNeeded = lastNeededCoefficient(this.size);
-    this.coefficientCount = this.size === 8 ? 64 : this.lastNeeded + 1;
-    this.zigzag = buildReducedZigzag(this.size);
+    this.#transform = { size: this.size, exactMean: options.exactMean };
+    this.lastNeeded = lastNeededCoefficient(this.#transform);
+    this.coefficientCount = this.lastNeeded + 1;
+    this.zigzag = buildReducedZigzag(this.#transform);
     this.blocksPerLine = Math.ceil(header.width / (8 * hMax)) * h;
     this.blocksPerColumn = Math.ceil(header.height / (8 * vMax)) * v;
     this.realBlocksPerLine = Math.ceil(Math.ceil((header.width * h) / hMax) / 8);
@@ -65,7 +76,7 @@ export class Component {
 
   /** Fixes the quantisation table, unless a scan before did; null when the file defines none. */
   latchQuant(quant: Int32Array | null): void {
-    if (quant !== null) this.dequant ??= buildDequantTable(quant, this.size);
+    if (quant !== null) this.dequant ??= buildDequantTable(quant, this.#transform);
   }
 
   /** Allocates `plane` for one MCU row, or for all. */

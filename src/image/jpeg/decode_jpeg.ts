@@ -39,6 +39,11 @@ export interface DecodeJpegOptions {
   readonly region?: JpegRegion;
   /** Whether subsampled chroma is interpolated (default) or repeated. Never at 1/8. */
   readonly smoothChroma?: boolean;
+  /**
+   * Whether a scaled decode equals the mean of the pixels of a full one, as libjpeg's does. Off by
+   * default: leaving the frequencies out that alias is faster and closer to a good filter.
+   */
+  readonly exactMean?: boolean;
   readonly limits?: Partial<JpegLimits>;
   /** Mixes the inks of CMYK and YCCK pictures by their profile; plainly by default. */
   readonly mixer?: InkMixer | null;
@@ -67,7 +72,9 @@ export function estimateJpegBytes(bytes: Uint8Array, scale: 1 | 2 | 4 | 8): numb
   const scan = reader.nextScan();
   const header = reader.header;
   if (!scan || !header) throw new JpegError("truncated", "The file ends before its first scan");
-  const components = header.components.map((frame) => new Component(frame, header, scale));
+  const components = header.components.map((frame) =>
+    new Component(frame, header, { scale, exactMean: false })
+  );
   const wholePlanes = !header.progressive && scan.components.length < components.length;
   return components.reduce(
     (sum, component) =>
@@ -107,8 +114,10 @@ export function decodeJpeg(
   if (header.width * header.height > limits.maxPixels) {
     throw new JpegError("budget", `The picture has more than ${limits.maxPixels} pixels`);
   }
-  const { scale } = options;
-  const components = header.components.map((frame) => new Component(frame, header, scale));
+  const { scale, exactMean = false } = options;
+  const components = header.components.map((frame) =>
+    new Component(frame, header, { scale, exactMean })
+  );
   const size = scaledJpegSize(header, scale);
   const region = options.region ?? { x: 0, y: 0, ...size };
   checkRegion(region, size);

@@ -127,14 +127,14 @@ function transformMcuRow(
           const bit = rest & -rest;
           rest ^= bit;
           last = 31 - Math.clz32(bit);
-          block[zigzag[last]] = Math.imul(coefficients[from + last], dequant[last]);
+          block[zigzag[last]] += Math.imul(coefficients[from + last], dequant[last]);
         }
         rest = stored > 32 ? nonzero[2 * at + 1] : 0;
         while (rest !== 0) {
           const bit = rest & -rest;
           rest ^= bit;
           last = 63 - Math.clz32(bit);
-          block[zigzag[last]] = Math.imul(coefficients[from + last], dequant[last]);
+          block[zigzag[last]] += Math.imul(coefficients[from + last], dequant[last]);
         }
       }
       if (size === 8) inverseDct8(plane, to, stride, last);

@@ -124,7 +124,7 @@ export function decodeMcus(
         if (entry !== 0 && (entry & LONG_ENTRY) === 0) {
           k += (entry >> 8) & 255;
           offset += entry & 31;
-          block[zigzag[k]] = Math.imul(entry >> 16, dequant[k]);
+          block[zigzag[k]] += Math.imul(entry >> 16, dequant[k]);
         } else {
           const symbol = decodeSymbol(part.ac, peek);
           const length = symbol >> 8;
@@ -136,7 +136,7 @@ export function decodeMcus(
             value = (peek << length) >>> (32 - size);
             if (value < 1 << (size - 1)) value -= (1 << size) - 1;
             k += run;
-            block[zigzag[k]] = Math.imul(value, dequant[k]);
+            block[zigzag[k]] += Math.imul(value, dequant[k]);
           }
         }
         if (k < 64) last = k;

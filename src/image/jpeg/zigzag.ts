@@ -13,23 +13,6 @@ export const UNUSED_SLOT = 64;
  */
 export const PADDED_LENGTH = 256;
 
-/**
- * The zigzag map for a `size`×`size` reduced inverse transform: coefficients outside the low
- * `size`×`size` corner, and indexes past 63, go to `UNUSED_SLOT`.
- */
-export function buildReducedZigzag(size: number): Uint8Array {
-  const map = new Uint8Array(PADDED_LENGTH).fill(UNUSED_SLOT);
-  for (let k = 0; k < 64; k++) {
-    if ((ZIGZAG[k] & 7) < size && (ZIGZAG[k] >> 3) < size) map[k] = ZIGZAG[k];
-  }
-  return map;
-}
-
-/** Index in zigzag order of the last coefficient that a `size`×`size` transform uses. */
-export function lastNeededCoefficient(size: number): number {
-  return ZIGZAG.indexOf((size - 1) * 9);
-}
-
 function buildZigzag(): Uint8Array {
   const order = new Uint8Array(64);
   let row = 0;

@@ -172,7 +172,7 @@ function paint(width: number, height: number): Uint8Array {
 async function encodeWithSharp(options: JpegOptions, gray = false): Promise<Uint8Array> {
   const [width, height] = [203, 157];
   const image = sharp(paint(width, height), { raw: { width, height, channels: 3 } });
-  return new Uint8Array(await (gray ? image.grayscale() : image).jpeg(options).toBuffer());
+  return new Uint8Array(await (gray ? image.toColourspace("b-w") : image).jpeg(options).toBuffer());
 }
 
 const VARIANTS: [string, JpegOptions, boolean][] = [
@@ -238,6 +238,35 @@ Deno.test("decodeJpeg() rounds the size up when it scales", () => {
     return `${width}x${height}`;
   });
   assert.deepEqual(sizes, ["61x35", "31x18", "16x9", "8x5"]);
+});
+
+Deno.test("decodeJpeg() gives the mean of the full decode's pixels with exactMean", async () => {
+  for (const progressive of [false, true]) {
+    const bytes = await encodeWithSharp({ progressive, quality: 90 }, true);
+    const full = decodeRaster(bytes, { scale: 1 });
+    for (const scale of [2, 4] as const) {
+      const scaled = decodeRaster(bytes, { scale, exactMean: true });
+      let worst = 0;
+      for (let i = 0; i < scaled.width * scaled.height; i++) {
+        const [x, y] = [i % scaled.width, Math.floor(i / scaled.width)];
+        // Means at the edges take in padding that the full decode does not deliver.
+        if ((x + 1) * scale > full.width || (y + 1) * scale > full.height) continue;
+        let sum = 0;
+        let clipped = false;
+        for (let j = 0; j < scale * scale; j++) {
+          const at = (y * scale + Math.floor(j / scale)) * full.width + x * scale + j % scale;
+          const luma = full.data[at * full.channels];
+          sum += luma;
+          clipped ||= luma === 0 || luma === 255;
+        }
+        // The transform takes its means before samples are clipped.
+        if (!clipped) {
+          worst = Math.max(worst, Math.abs(scaled.data[i * scaled.channels] - sum / scale ** 2));
+        }
+      }
+      assert.ok(worst <= 1, `1/${scale}: off by ${worst}`);
+    }
+  }
 });
 
 Deno.test("decodeJpeg() keeps flat pictures flat at every scale and sampling", () => {
