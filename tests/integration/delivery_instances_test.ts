@@ -194,6 +194,34 @@ Deno.test("three instances never swap the bytes of 50 variants rendered in paral
   });
 });
 
+Deno.test("three instances forget the old crop within seconds when one moves the focal point", async () => {
+  await withInstances(async ({ instances }) => {
+    const png = makePng(1200, 600, 9);
+    const hash = await upload(instances[0], png);
+    const { assetId } = await (await fetch(`${instances[0].origin}/v1/assets/${hash}`, {
+      method: "PUT",
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, "content-type": "image/png" },
+      body: png,
+    })).json();
+    const path = `/${hash}/320x480/80.webp`;
+    const before = await Promise.all(instances.map((instance) => get(instance, path)));
+    const patch = await fetch(`${instances[1].origin}/v1/assets/${assetId}`, {
+      method: "PATCH",
+      headers: { authorization: `Bearer ${ADMIN_KEY}`, "content-type": "application/json" },
+      body: JSON.stringify({ focalPoint: { x: 0, y: 0.5 } }),
+    });
+    assert.equal(patch.status, 200, await patch.clone().text());
+    assert.equal((await patch.json()).purges[0].complete, true);
+    assert.notEqual((await get(instances[1], path)).digest, before[1].digest);
+    for (const instance of instances) {
+      await until(async () => (await get(instance, path)).digest !== before[0].digest);
+    }
+    const after = await Promise.all(instances.map((instance) => get(instance, path)));
+    assert.equal(new Set(after.map(({ digest }) => digest)).size, 1);
+    assert.equal(await countRenders(instances), 2);
+  });
+});
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (!await condition()) {
