@@ -80,6 +80,7 @@ export function createDelivery(
     renderer,
     async close() {
       renderer.close();
+      await variants.settled();
       await purges?.[Symbol.asyncDispose]();
     },
     routes: [

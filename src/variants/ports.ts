@@ -121,8 +121,12 @@ export interface CachedVariant {
  * own time limit: a cache that fails looks like an empty one.
  */
 export interface VariantCache {
-  /** The entry, checked for length and digest; null when there is none that is whole. */
-  get(key: VariantKey): Promise<CachedVariant | null>;
+  /**
+   * The entry, checked for length and digest; null when there is none that is whole.
+   *
+   * @param options.patient Wait longer than usual: another instance has just put it there.
+   */
+  get(key: VariantKey, options?: { readonly patient?: boolean }): Promise<CachedVariant | null>;
   /**
    * Keeps a variant, at once and as a whole. With a lease, only while that lease is held: a renderer
    * that was taken for dead must not write behind its successor's back.

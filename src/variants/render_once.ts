@@ -21,6 +21,8 @@ export interface RenderOnceOptions<Rendered extends CachedVariant> {
   readonly signal: AbortSignal;
   /** How long to wait for other instances before giving up. */
   readonly maxWaitMs: number;
+  /** Is handed the sharing of the result, which nobody's reply should wait for. Must not reject. */
+  readonly runBeside: (work: Promise<void>) => void;
   readonly nowMs: () => number;
 }
 
@@ -45,16 +47,7 @@ export async function renderOnce<Rendered extends CachedVariant>(
   while (true) {
     signal.throwIfAborted();
     const lease = leases ? await leases.acquire(key) : null;
-    if (lease || !leases) {
-      try {
-        // Another leader may have finished between our look into the cache and our lease.
-        const found = leases ? await cache?.get(key) : null;
-        if (found) return { variant: found, renderedHere: false };
-        return { variant: await renderAsLeader(lease, options), renderedHere: true };
-      } finally {
-        await lease?.release();
-      }
-    }
+    if (lease || !leases) return await renderAsLeader(lease, options);
     const leftMs = deadlineMs - nowMs();
     if (leftMs <= 0) {
       throw new AppError("render_queue_full", "Another instance is still rendering this variant", {
@@ -62,7 +55,7 @@ export async function renderOnce<Rendered extends CachedVariant>(
       });
     }
     await leases.waitForRelease(key, { timeoutMs: Math.min(leftMs, WAIT_SLICE_MS), signal });
-    const found = await cache?.get(key);
+    const found = await cache?.get(key, { patient: true });
     if (found) return { variant: found, renderedHere: false };
   }
 }
@@ -70,14 +63,29 @@ export async function renderOnce<Rendered extends CachedVariant>(
 async function renderAsLeader<Rendered extends CachedVariant>(
   lease: HeldLease | null,
   options: RenderOnceOptions<Rendered>,
-): Promise<Rendered> {
+): Promise<OnceResult<Rendered>> {
+  const { key, cache, signal, isPurged, runBeside } = options;
   const renewal = lease ? setInterval(() => lease.renew().catch(() => {}), RENEW_EVERY_MS) : null;
-  try {
-    const variant = await options.render(options.signal);
-    // Written before the lease is released: those who wait look there next.
-    if (!options.isPurged()) await options.cache?.put(options.key, variant, lease);
-    return variant;
-  } finally {
+  async function end(): Promise<void> {
     if (renewal !== null) clearInterval(renewal);
+    await lease?.release();
+  }
+  try {
+    // Another leader may have finished between our look into the cache and our lease.
+    const found = lease ? await cache?.get(key, { patient: true }) : null;
+    if (found) {
+      runBeside(end());
+      return { variant: found, renderedHere: false };
+    }
+    const variant = await options.render(signal);
+    // Written before the lease is released: those who wait look there next.
+    const share = async () => {
+      if (!isPurged()) await cache?.put(key, variant, lease);
+    };
+    runBeside(share().finally(end));
+    return { variant, renderedHere: true };
+  } catch (error) {
+    await end();
+    throw error;
   }
 }

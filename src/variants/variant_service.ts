@@ -91,6 +91,8 @@ export interface VariantService {
   purgeLocal(hash: ContentHash | null): number;
   /** Size of a variant that is in this process's memory; null when it is not. */
   peekBytes(key: VariantKey): number | null;
+  /** Resolves when what was rendered so far has been shared with the other instances. */
+  settled(): Promise<void>;
 }
 
 interface Found {
@@ -108,6 +110,12 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
   const failures = createFailureMemory({ nowMs });
   const underWay = new Set<{ readonly hash: ContentHash; purged: boolean }>();
   const renderSource = createSourceRenderer(options);
+  const beside = new Set<Promise<void>>();
+
+  function runBeside(work: Promise<void>): void {
+    const settled = work.catch(() => {}).finally(() => beside.delete(settled));
+    beside.add(settled);
+  }
 
   directory.onChange((hash) => void memory.deleteAll(hash));
 
@@ -162,6 +170,7 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
           isPurged,
           signal,
           maxWaitMs: options.maxLeaderWaitMs ?? 20_000,
+          runBeside,
           nowMs,
         });
         const entry = toEntry(key, result.variant);
@@ -279,6 +288,7 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
       failures.forget(hash);
       return memory.deleteAll(hash);
     },
+    settled: async () => void await Promise.all(beside),
     peekBytes: (key) => memory.peek(key)?.bytes.byteLength ?? null,
   };
 }

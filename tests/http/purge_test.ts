@@ -161,6 +161,7 @@ Deno.test("purgeRoutes() empties memory, KV and the CDNs, and gives a receipt", 
   await using world = await setUp();
   await world.app.request(PATH);
   await world.app.request(`/${HASH}/320x240/80.webp`);
+  await world.fixture.service.settled();
   const heard: unknown[] = [];
   const subscription = world.bus.subscribe((hash) => heard.push(hash));
   await new Promise((resolve) => setTimeout(resolve, 40));
@@ -311,6 +312,7 @@ Deno.test("assetVariantRoutes() lists every allowed variant with what is known o
   const reply = await world.app.request(PATH);
   const { byteLength } = await reply.arrayBuffer();
   await world.app.request(`/${HASH}/320x240/80.webp`);
+  await world.fixture.service.settled();
   world.fixture.service.purgeLocal(HASH);
   const response = await world.app.request(`/v1/assets/${HASH}/variants`, {
     headers: { authorization: "Bearer read" },

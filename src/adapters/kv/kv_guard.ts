@@ -5,10 +5,10 @@ export interface KvGuardOptions {
   readonly observer?: DeliveryObserver | undefined;
   /** Milliseconds from any fixed point. */
   readonly nowMs: () => number;
-  /** Longest wait for a read or a write of the cache. Default 500 ms. */
+  /** Longest wait for what somebody waits for who could do without. Default 500 ms. */
   readonly timeoutMs?: number;
-  /** Longest wait for a lease, which saves a whole render. Default 2 s. */
-  readonly leaseTimeoutMs?: number;
+  /** Longest wait for what saves a whole render, or what nobody waits for. Default 2 s. */
+  readonly patientTimeoutMs?: number;
   /** Failures in a row after which KV is left alone. Default 5. */
   readonly failureThreshold?: number;
   /** How long it is left alone. Default 5 s. */
@@ -30,14 +30,18 @@ export interface KvGuard {
    * failed just before. Never throws. A failure is retried within the time: a KV file that
    * processes share refuses writers that come together. What takes too long goes on unheard.
    */
-  attempt<Value>(operation: KvOperation, work: () => Promise<Value>): Promise<Value | undefined>;
+  attempt<Value>(
+    operation: KvOperation,
+    work: () => Promise<Value>,
+    options?: { readonly patient?: boolean },
+  ): Promise<Value | undefined>;
   /** Whether KV is left alone at the moment. */
   readonly isOpen: boolean;
 }
 
 /** Creates a guard: one for all uses of one KV store, so that each learns from the others. */
 export function createKvGuard(options: KvGuardOptions): KvGuard {
-  const { observer, nowMs, timeoutMs = 500, leaseTimeoutMs = 2_000 } = options;
+  const { observer, nowMs, timeoutMs = 500, patientTimeoutMs = 2_000 } = options;
   const { failureThreshold = 5, pauseMs = 5_000 } = options;
   let failuresInRow = 0;
   let pausedUntilMs = -Infinity;
@@ -63,14 +67,14 @@ export function createKvGuard(options: KvGuardOptions): KvGuard {
   }
 
   return {
-    async attempt(operation, work) {
+    async attempt(operation, work, { patient = operation === "lease" } = {}) {
       if (nowMs() < pausedUntilMs) {
         observer?.cacheFailed(operation, "circuit_open");
         return undefined;
       }
       const late = Symbol();
       const { promise: timeout, resolve } = Promise.withResolvers<typeof late>();
-      const limitMs = operation === "lease" ? leaseTimeoutMs : timeoutMs;
+      const limitMs = patient ? patientTimeoutMs : timeoutMs;
       const timer = setTimeout(() => resolve(late), limitMs);
       try {
         const running = retry(work, nowMs() + limitMs);

@@ -82,9 +82,9 @@ export function createKvVariantCache(options: KvVariantCacheOptions): VariantCac
   }
 
   return {
-    async get(key) {
+    async get(key, { patient = false } = {}) {
       const keys = chunkKeys(key);
-      const entries = await guard.attempt("get", () => kv.getMany<unknown[]>(keys));
+      const entries = await guard.attempt("get", () => kv.getMany<unknown[]>(keys), { patient });
       const versionstamp = entries?.[0].versionstamp;
       if (!entries || !versionstamp) return null;
       const variant = joinVariant(entries.map(({ value }) => value));
@@ -100,7 +100,7 @@ export function createKvVariantCache(options: KvVariantCacheOptions): VariantCac
         // A lease that protects nothing could not keep a purged variant out either.
         if (!isKvHeldLease(lease)) return Promise.resolve(false);
         return lease.fenced((checks) => write(key, variant, checks));
-      });
+      }, { patient: true });
       return written ?? false;
     },
     async list(hash) {

@@ -34,6 +34,7 @@ function setUp() {
     },
   };
   const waits: (() => void)[] = [];
+  const beside: Promise<void>[] = [];
   const options: RenderOnceOptions<CachedVariant> = {
     key: KEY,
     cache,
@@ -52,23 +53,27 @@ function setUp() {
     },
     isPurged: () => false,
     signal: new AbortController().signal,
+    runBeside: (work) => void beside.push(work),
     maxWaitMs: 10_000,
     nowMs: () => state.nowMs,
   };
-  return { log, state, waits, options };
+  const settled = () => Promise.all(beside);
+  return { log, state, waits, options, settled };
 }
 
 Deno.test("renderOnce() shares what it rendered before it gives the lease up", async () => {
-  const { log, options } = setUp();
+  const { log, options, settled } = setUp();
   const result = await renderOnce(options);
+  await settled();
   assert.deepEqual(result, { variant: VARIANT, renderedHere: true });
   assert.deepEqual(log, ["render", "put", "release"]);
 });
 
 Deno.test("renderOnce() takes what another instance has put while the lease was awaited", async () => {
-  const { log, state, options } = setUp();
+  const { log, state, options, settled } = setUp();
   state.cached = VARIANT;
   assert.equal((await renderOnce(options)).renderedHere, false);
+  await settled();
   assert.deepEqual(log, ["release"]);
 });
 
@@ -81,10 +86,11 @@ Deno.test("renderOnce() waits for the leader's result", async () => {
 });
 
 Deno.test("renderOnce() takes over from a leader that left nothing", async () => {
-  const { log, state, waits, options } = setUp();
+  const { log, state, waits, options, settled } = setUp();
   state.heldByOther = true;
   waits.push(() => state.heldByOther = false);
   assert.equal((await renderOnce(options)).renderedHere, true);
+  await settled();
   assert.deepEqual(log, ["wait", "render", "put", "release"]);
 });
 
@@ -104,9 +110,19 @@ Deno.test("renderOnce() gives the lease up when the render fails, and shares not
 });
 
 Deno.test("renderOnce() does not share what was purged meanwhile", async () => {
-  const { log, options } = setUp();
+  const { log, options, settled } = setUp();
   assert.equal((await renderOnce({ ...options, isPurged: () => true })).renderedHere, true);
+  await settled();
   assert.deepEqual(log, ["render", "release"]);
+});
+
+Deno.test("renderOnce() does not let a reply wait for a cache that is slow", async () => {
+  const { options, settled } = setUp();
+  const { promise, resolve } = Promise.withResolvers<boolean>();
+  const cache = { ...options.cache!, put: () => promise };
+  assert.equal((await renderOnce({ ...options, cache })).renderedHere, true);
+  resolve(true);
+  await settled();
 });
 
 Deno.test("renderOnce() works without a cache and without leases", async () => {
