@@ -2,7 +2,11 @@
 import assert from "node:assert/strict";
 import { hasCode } from "../../src/errors.ts";
 import { createAssetDirectory } from "../../src/adapters/postgres/asset_directory.ts";
-import { createDatabase, type Database } from "../../src/adapters/postgres/database.ts";
+import {
+  createDatabase,
+  type Database,
+  lockContentHash,
+} from "../../src/adapters/postgres/database.ts";
 import { startFaultProxy } from "../support/fault_proxy.ts";
 import { type PostgresCluster, startPostgresCluster } from "../support/postgres_cluster.ts";
 import { hashOf, seedAsset } from "../support/seed_catalog.ts";
@@ -252,6 +256,39 @@ Deno.test("Database recovers from a crash and restart of the server under load",
       assert.ok(counts.pairs >= outcomes.confirmed);
       assert.ok(counts.pairs <= outcomes.confirmed + outcomes.unavailable);
     });
+  });
+});
+
+Deno.test("Database.transaction() gives up a lock in bounded time, and its connection is clean", async () => {
+  await withCluster(async ({ url }) => {
+    const holder = createDatabase({ url });
+    const victim = createDatabase({
+      url,
+      poolSize: 1,
+      lockTimeoutMs: 150,
+      applicationName: "victim",
+    });
+    await closing(holder, () =>
+      closing(victim, async () => {
+        const hash = hashOf("locked");
+        const [{ pid }] = await victim.read((sql) => sql`select pg_backend_pid() as pid`);
+        await holder.transaction(async (sql) => {
+          await lockContentHash(sql, hash);
+          let runs = 0;
+          await assert.rejects(
+            victim.transaction(() => Promise.resolve(runs++), { lockContent: hash }),
+            isUnavailable,
+          );
+          assert.equal(runs, 0, "the work began without the lock");
+          // The session is still there, and no transaction is left open on it.
+          const [session] = await sql`select state from pg_stat_activity where pid = ${pid}`;
+          assert.equal(session?.state, "idle");
+        });
+        assert.equal(
+          await victim.transaction(() => Promise.resolve("done"), { lockContent: hash }),
+          "done",
+        );
+      }));
   });
 });
 

@@ -2,7 +2,7 @@ import type { AssetState } from "../../core/asset_state.ts";
 import type { ContentHash } from "../../core/content_hash.ts";
 import type { AssetSelector, DeletedContent, ReferenceRemover } from "../../assets/ports.ts";
 import { isSelected } from "./asset_directory.ts";
-import { type Database, lockContentHash, type Sql } from "./database.ts";
+import type { Database, Sql } from "./database.ts";
 
 /** Where something of a deleted asset may be (the layers of the purge outbox). */
 const PURGE_LAYERS = ["object", "memory", "kv", "cdn"] as const;
@@ -17,7 +17,6 @@ export function createAssetRemoval(database: Database): ReferenceRemover & Delet
         : await findHash(database, tenant, selector);
       if (contentHash === null) return null;
       return await database.transaction(async (sql) => {
-        await lockContentHash(sql, contentHash);
         const removed = await sql`
           delete from asset_reference as reference
           where tenant = ${tenant} and ${isSelected(sql, selector)}
@@ -25,12 +24,11 @@ export function createAssetRemoval(database: Database): ReferenceRemover & Delet
           returning 1`;
         if (removed.length === 0) return null;
         return { contentHash, contentDeleted: await deleteUnreferenced(sql, contentHash, actor) };
-      }, { name: "asset.remove" });
+      }, { name: "asset.remove", lockContent: contentHash });
     },
 
     begin(hash, { attemptId, leaseMs }) {
       return database.transaction(async (sql) => {
-        await lockContentHash(sql, hash);
         const [row] = await sql<{ free: boolean }[]>`
           select coalesce(lease_expires_at, '-infinity') < clock_timestamp() as free
           from asset_portfolio
@@ -43,7 +41,7 @@ export function createAssetRemoval(database: Database): ReferenceRemover & Delet
             lease_expires_at = clock_timestamp() + ${leaseMs} * interval '1 millisecond'
           where content_hash = decode(${hash}, 'hex') and state = 'DELETED'`;
         return "taken";
-      }, { name: "asset.begin_purge" });
+      }, { name: "asset.begin_purge", lockContent: hash });
     },
 
     async finish(hash, attemptId) {

@@ -12,7 +12,13 @@ import type { ContentHash } from "../../core/content_hash.ts";
 import { AppError } from "../../errors.ts";
 import { ConnectionPool, type PoolStats } from "./connection_pool.ts";
 import { isConnectionLost, toCatalogError } from "./database_errors.ts";
-import { runStatement, runTransaction, useConnection, withRetries } from "./database_execution.ts";
+import {
+  formatContentLock,
+  runStatement,
+  runTransaction,
+  useConnection,
+  withRetries,
+} from "./database_execution.ts";
 import { normalizePostgresUrl } from "./postgres_url.ts";
 import { type Sql, SQL_TYPES } from "./sql_types.ts";
 
@@ -77,6 +83,8 @@ export interface WriteOptions {
 /** Options of a transaction. Durations in milliseconds; 0 is no limit. */
 export interface TransactionOptions {
   readonly name?: string;
+  /** Takes the lock of this content first, as {@linkcode lockContentHash}, with no round trip. */
+  readonly lockContent?: ContentHash;
   readonly isolation?: "read committed" | "repeatable read" | "serializable";
   readonly readOnly?: boolean;
   readonly statementTimeoutMs?: number;
@@ -248,9 +256,7 @@ async function observed<T>(
  * the first statement of every transaction on that content, so that no two of them can deadlock.
  */
 export async function lockContentHash(sql: Sql, contentHash: ContentHash): Promise<void> {
-  // Computed here, not by the server: a statement without parameters costs one round trip, not two.
-  const key = BigInt.asIntN(64, BigInt(`0x${contentHash.slice(0, 16)}`));
-  await sql.unsafe(`select pg_advisory_xact_lock(${key})`);
+  await sql.unsafe(formatContentLock(contentHash));
 }
 
 function createPool(settings: Settings, url: string): ConnectionPool {

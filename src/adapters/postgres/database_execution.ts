@@ -4,6 +4,7 @@
  *
  * @module
  */
+import type { ContentHash } from "../../core/content_hash.ts";
 import { AppError } from "../../errors.ts";
 import type { ConnectionPool, PooledConnection } from "./connection_pool.ts";
 import { isConnectionLost, SQLSTATE, sqlStateOf } from "./database_errors.ts";
@@ -13,6 +14,7 @@ import type { Sql } from "./sql_types.ts";
 export interface TransactionLimits {
   readonly isolation?: "read committed" | "repeatable read" | "serializable" | undefined;
   readonly readOnly?: boolean | undefined;
+  readonly lockContent?: ContentHash | undefined;
   readonly statementTimeoutMs: number;
   readonly lockTimeoutMs: number;
   /** Longest time of one attempt, as this process sees it. */
@@ -80,9 +82,10 @@ async function attemptTransaction<T>(
   work: (sql: Sql) => Promise<T>,
   limits: TransactionLimits,
 ): Promise<T> {
-  await sql.unsafe(formatBegin(limits));
   let result: T;
   try {
+    // In here: when the wait for the lock fails, the transaction is open all the same.
+    await sql.unsafe(formatBegin(limits));
     result = await work(sql);
   } catch (error) {
     // A connection that cannot even roll back must not be lent again.
@@ -105,7 +108,16 @@ async function attemptTransaction<T>(
   return result;
 }
 
-/** BEGIN and the local settings in one message: one round trip. */
+/**
+ * The statement that takes the lock of a content, by the first 64 bits of its hash. Computed here
+ * and not by the server: without parameters it costs one round trip, and goes with other statements.
+ */
+export function formatContentLock(contentHash: ContentHash): string {
+  const key = BigInt.asIntN(64, BigInt(`0x${contentHash.slice(0, 16)}`));
+  return `select pg_advisory_xact_lock(${key})`;
+}
+
+/** BEGIN, the local settings and the lock in one message: one round trip. */
 function formatBegin(limits: TransactionLimits): string {
   const modes = [
     limits.isolation ? `isolation level ${limits.isolation}` : "",
@@ -115,7 +127,8 @@ function formatBegin(limits: TransactionLimits): string {
   return `begin ${modes};` +
     `set local statement_timeout = ${Math.trunc(limits.statementTimeoutMs)};` +
     `set local lock_timeout = ${Math.trunc(limits.lockTimeoutMs)};` +
-    `set local idle_in_transaction_session_timeout = ${Math.trunc(idleMs)}`;
+    `set local idle_in_transaction_session_timeout = ${Math.trunc(idleMs)}` +
+    (limits.lockContent ? `;${formatContentLock(limits.lockContent)}` : "");
 }
 
 /**

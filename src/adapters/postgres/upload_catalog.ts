@@ -11,16 +11,13 @@ import type {
   UploadCatalog,
   UploadedAsset,
 } from "../../uploads/ports.ts";
-import { type Database, lockContentHash, type Sql } from "./database.ts";
+import type { Database, Sql } from "./database.ts";
 
 /** The content rows and references in Postgres, as uploads move them. */
 export function createUploadCatalog(database: Database): UploadCatalog & PlaceholderStore {
   /** Runs `work` under the lock of the hash. */
   function locked<T>(hash: ContentHash, name: string, work: (sql: Sql) => Promise<T>): Promise<T> {
-    return database.transaction(async (sql) => {
-      await lockContentHash(sql, hash);
-      return await work(sql);
-    }, { name });
+    return database.transaction(work, { name, lockContent: hash });
   }
 
   return {
