@@ -29,7 +29,7 @@ export interface RenderOnceOptions<Rendered extends CachedVariant> {
 /** How long one wait for the leader lasts before the lease and the cache are looked at again. */
 const WAIT_SLICE_MS = 1_000;
 /** How often a leader says that it is alive; leases must last several times as long. */
-const RENEW_EVERY_MS = 1_000;
+const RENEW_EVERY_MS = 1_500;
 
 /**
  * Renders a variant unless another instance is at it, in which case its result is waited for.

@@ -11,7 +11,7 @@ export interface KvRenderLeaseOptions {
   readonly instanceId: string;
   /** Milliseconds from any fixed point. Only differences count: clocks need not agree. */
   readonly nowMs: () => number;
-  /** A lease that was not renewed for this long is taken over. Default 4 s. */
+  /** A lease that was not renewed for this long is taken over. Default 6 s. */
   readonly ttlMs?: number;
   /** How often those who wait look. Default 50 ms. */
   readonly pollMs?: number;
@@ -42,7 +42,7 @@ const FORGET_AFTER_MS = 60_000;
  * polling: `kv.watch` on a local file does not hear what other processes write.
  */
 export function createKvRenderLease(options: KvRenderLeaseOptions): RenderLease {
-  const { kv, guard, rendererVersion, nowMs, ttlMs = 4_000, pollMs = 50 } = options;
+  const { kv, guard, rendererVersion, nowMs, ttlMs = 6_000, pollMs = 50 } = options;
   const reader = createVersionReader(kv, guard);
   const observed = new Map<string, { readonly versionstamp: string; readonly sinceMs: number }>();
 
