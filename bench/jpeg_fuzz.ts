@@ -55,7 +55,8 @@ function runOnce(bytes: Uint8Array, seed: number): string {
   try {
     const scale = SCALES[(seed >> 2) & 3];
     const region = (seed & 3) === 0 ? cropOf(parseJpegHeader(bytes), { scale, seed }) : undefined;
-    decodeJpeg(bytes, { scale, limits: LIMITS, ...(region ? { region } : {}) }, {
+    const exactMean = (seed & 16) === 0;
+    decodeJpeg(bytes, { scale, exactMean, limits: LIMITS, ...(region ? { region } : {}) }, {
       begin: (info) => {
         height = info.height;
       },
