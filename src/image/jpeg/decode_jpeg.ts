@@ -1,6 +1,16 @@
 /**
  * JPEG decoder in plain TypeScript: baseline, extended 8-bit and progressive (ITU-T T.81), with
- * scaled decoding to 1/2, 1/4 and 1/8.
+ * scaled decoding to 1/2, 1/4 and 1/8, any sampling factors, and 1, 3 or 4 components.
+ *
+ * Arithmetic-coded, lossless, hierarchical and 12-bit files are refused as `unsupported`. Files
+ * whose entropy-coded data is cut off or contradicts itself are refused, never half decoded; only a
+ * missing end-of-image marker is forgiven, and what follows the marker is not looked at. At 1/1 the
+ * samples equal those of libjpeg bit by bit.
+ *
+ * In reading order: `marker_reader.ts` walks the segments (`frame_header.ts`, `table_segments.ts`),
+ * `bit_reader.ts` and `huffman_table.ts` turn bits into symbols, `sequential_decoder.ts` and
+ * `progressive_decoder.ts` (with `scan_plan.ts`) turn symbols into samples through
+ * `inverse_dct.ts`, and `strip_writer.ts` turns samples into strips.
  *
  * @module
  */
