@@ -142,6 +142,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       createManaging(config, { database, authenticator, purges, logger }),
     ],
     logger,
+    maxHeaderBytes: config.http.maxHeaderBytes,
     newId: () => crypto.randomUUID(),
     nowMs: () => performance.now(),
     accessLog: config.http.accessLog

@@ -113,6 +113,8 @@ function readHttp(env: EnvReader, production: boolean) {
     shutdownGraceMs: env.durationMs("SHUTDOWN_GRACE", 4 * SECOND, { min: 0, max: 60 * SECOND }),
     /** Whether `X-Forwarded-For` names the client, because a trusted proxy sets it. */
     trustProxy: env.flag("TRUST_PROXY", false),
+    /** Bytes of all header fields of a request that changes something. */
+    maxHeaderBytes: env.bytes("MAX_HEADER_SIZE", 32 * KIB, { min: 4 * KIB, max: MIB }),
     logLevel: env.choice("LOG_LEVEL", "info", ["debug", "info", "warn", "error"]),
     accessLog: env.flag("ACCESS_LOG", true),
   };

@@ -19,6 +19,7 @@ export type ErrorKind =
   | "gone" // 410: deleted
   | "precondition" // 412
   | "too_large" // 413
+  | "headers_too_large" // 431
   | "unsupported" // 415: not a type we handle
   | "range" // 416
   | "undecodable" // 422: right type, but the bytes are broken, hostile or do not match
@@ -67,6 +68,7 @@ export const ERROR_CODES = {
   precondition_failed: "precondition",
   body_too_large: "too_large",
   form_limit_exceeded: "too_large",
+  headers_too_large: "headers_too_large",
   not_an_image: "unsupported",
   unsupported_image: "unsupported",
   unsupported_encoding: "unsupported",

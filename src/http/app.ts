@@ -8,6 +8,7 @@ import { AppError } from "../errors.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 import { createDeliveryRouter } from "./delivery_router.ts";
 import type { HttpEnv } from "./http_env.ts";
+import { limitHeaders } from "./middleware/header_limit.ts";
 import { lingeringClose } from "./middleware/request_body.ts";
 import { requestContext, type RequestContextOptions } from "./middleware/request_context.ts";
 import { buildProblemResponse, isReported, toAppError } from "./problem.ts";
@@ -17,6 +18,8 @@ export interface HttpAppOptions extends RequestContextOptions {
   /** Route groups, each mounted at the root, in order of precedence. */
   readonly routes: readonly Hono<HttpEnv>[];
   readonly logger: Logger;
+  /** Bytes of all header fields of a request that changes something. @default {32768} */
+  readonly maxHeaderBytes?: number | undefined;
   /** Called once for every problem answered, with its kind, for metrics. */
   readonly onProblem?: (error: AppError) => void;
 }
@@ -26,6 +29,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   const app = new Hono<HttpEnv>({ router: createDeliveryRouter() });
   app.use(requestContext(options));
   app.use(lingeringClose());
+  app.use(limitHeaders(options.maxHeaderBytes));
   for (const group of options.routes) app.route("/", group);
   app.notFound((c) => {
     const error = new AppError("route_not_found", "There is nothing at this path");

@@ -20,6 +20,7 @@ const STATUS: Readonly<Record<ErrorKind, readonly [status: number, title: string
   range: [416, "Range Not Satisfiable"],
   undecodable: [422, "Unprocessable Content"],
   rate_limited: [429, "Too Many Requests"],
+  headers_too_large: [431, "Request Header Fields Too Large"],
   checksum: [460, "Checksum Mismatch"],
   aborted: [499, "Client Closed Request"],
   internal: [500, "Internal Server Error"],

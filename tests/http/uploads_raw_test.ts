@@ -323,3 +323,16 @@ Deno.test("uploadRoutes() cuts a body that stops arriving", async () => {
     assert.equal(await codeOf(response), "body_timeout");
   }
 });
+
+Deno.test("uploadRoutes() refuses header fields that are too large", async () => {
+  await using at = await openUploadApp();
+  const large = await post(at, file(10), { headers: { "x-padding": "a".repeat(33_000) } });
+  assert.equal(large.status, 431);
+  const problem = await large.json();
+  assert.deepEqual([problem.code, problem.limitBytes], ["headers_too_large", 32 * 1024]);
+  const many = Object.fromEntries(
+    Array.from({ length: 90 }, (_, i) => [`x-${i}`, "a".repeat(500)]),
+  );
+  assert.equal((await post(at, file(10), { headers: many })).status, 431);
+  assert.equal((await post(at, file(10), { headers: { "x-a": "a".repeat(20_000) } })).status, 201);
+});
