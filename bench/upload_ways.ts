@@ -4,10 +4,14 @@
  * much its resident memory grew and how the speed compares with the raw body of the same run. Linux
  * only.
  *
- *     deno run -A bench/upload_ways.ts [--mib=1024] [--rounds=1]
+ *     deno run -A bench/upload_ways.ts [--mib=1024] [--rounds=1]      # to disk
+ *     deno run -A bench/upload_ways.ts --store=s3                     # gateway named by TEST_S3_…
  */
 import assert from "node:assert/strict";
 import { randomBytes } from "node:crypto";
+import { createS3ObjectStore, ensureBucket } from "../src/adapters/s3/s3_object_store.ts";
+import { readKeys } from "../tests/support/invariants.ts";
+import { findTestS3, type TestS3 } from "../tests/support/test_s3.ts";
 import { type ServiceProcess, startService } from "../tests/support/service_process.ts";
 
 const MIB = 1024 * 1024;
@@ -49,19 +53,31 @@ const WAYS: Readonly<Record<string, Way>> = {
     });
     const { uploadId, parts } = await planned.json();
     for (const part of parts) {
-      await send(new URL(part.url, origin).href, "PUT", {}, makeChunks(part.sizeBytes));
+      await putPart(new URL(part.url, origin).href, part.sizeBytes);
     }
     const url = `${origin}/v1/uploads/direct/${uploadId}/complete`;
     await send(url, "POST", AUTH, makeChunks(0));
   },
 };
 
+const s3 = readFlag("store") === "s3" ? await makeBucket() : null;
 const folder = await Deno.makeTempDir({ prefix: "facet-bench-" });
 try {
   await using service = await startService({
     command: "dev",
     dataDir: `${folder}/data`,
-    env: { FACET_ADMIN_KEY: KEY, MAX_UPLOAD_SIZE: "8GiB", ACCESS_LOG: "false" },
+    env: {
+      FACET_ADMIN_KEY: KEY,
+      MAX_UPLOAD_SIZE: "8GiB",
+      ACCESS_LOG: "false",
+      ...(s3 && {
+        S3_ENDPOINT: s3.endpoint,
+        S3_BUCKET: s3.bucket,
+        S3_REGION: s3.region,
+        S3_ACCESS_KEY_ID: s3.accessKeyId,
+        S3_SECRET_ACCESS_KEY: s3.secretAccessKey,
+      }),
+    },
   });
   await measure(service, WAYS.raw, 64 * MIB);
   for (let round = 1; round <= rounds; round++) {
@@ -77,6 +93,29 @@ try {
   }
 } finally {
   await Deno.remove(folder, { recursive: true });
+  if (s3) await emptyBucket(s3);
+}
+
+async function makeBucket(): Promise<TestS3> {
+  const found = findTestS3();
+  assert.ok(found, "TEST_S3_ENDPOINT and its companions name the gateway");
+  const bucket = { ...found, bucket: `facet-bench-${crypto.randomUUID()}` };
+  await ensureBucket(bucket);
+  return bucket;
+}
+
+async function emptyBucket(bucket: TestS3): Promise<void> {
+  const objects = createS3ObjectStore(bucket);
+  await objects.deleteMany(await readKeys(objects, ""));
+  await objects.close();
+}
+
+/** Buckets want a length, so a part is sent whole. */
+async function putPart(url: string, sizeBytes: number): Promise<void> {
+  const body = new Blob([...makeChunks(sizeBytes)]);
+  const response = await fetch(url, { method: "PUT", body });
+  assert.ok(response.ok, `${response.status}`);
+  await response.body?.cancel();
 }
 
 async function measure(
