@@ -18,6 +18,7 @@ import { createManaging } from "./app/managing.ts";
 import type { Service } from "./app/serve.ts";
 import { createPurging } from "./app/purging.ts";
 import { observeDelivery } from "./app/observe_delivery.ts";
+import { observeAnswers, observeDatabase } from "./app/observe_service.ts";
 import { openSharedCache } from "./app/shared_cache.ts";
 import { openStorage } from "./app/storage.ts";
 import type { ContentHash } from "./core/content_hash.ts";
@@ -52,8 +53,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   const { logger } = options;
   const metrics = await createMetrics({ exporter: config.metricsExporter });
   const catalog = await openCatalog(config.database, {
-    observe: ({ name, durationMs }) =>
-      metrics.record("catalog_query_ms", durationMs, { operation: name }),
+    observe: observeDatabase(metrics),
   });
   const { database } = catalog;
   if (options.migrate) {
@@ -81,6 +81,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     authenticator,
     quota,
     logger,
+    metrics,
     placeholders: createPlaceholderMaker({
       objects: store,
       renderer: delivery.renderer,
@@ -148,6 +149,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     accessLog: config.http.accessLog
       ? (fields) => logger.log("info", "request", fields)
       : undefined,
+    onAnswered: observeAnswers(metrics),
     onProblem: ({ kind, code }) => metrics.add("http_problems_total", 1, { kind, code }),
   });
   return {

@@ -67,6 +67,8 @@ export function createDelivery(
     leases: shared?.leases ?? null,
     memoryCacheBytes: limits.memoryCacheBytes,
     maxSourceBytes: render.maxSourceBytes,
+    maxRenders: render.workers + 2,
+    maxWaitingRenders: Math.max(256, render.queueLimit),
   });
   const originals = createOriginalService({ directory, reader, missing: catalog });
   const signatures = {

@@ -12,10 +12,12 @@ import type { Authenticator } from "../http/middleware/authentication.ts";
 import { uploadRoutes } from "../http/routes/uploads.ts";
 import { createUploadAdmission, type UploadQuota } from "../http/upload_admission.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
+import type { Metrics } from "../telemetry/metrics.ts";
 import { createIngest } from "../uploads/ingest.ts";
 import type { FailureReporter, Ingest, PlaceholderMaker } from "../uploads/ports.ts";
 import { createFactReader } from "../uploads/read_facts.ts";
 import { createSweep, type Sweep } from "../uploads/sweep.ts";
+import { observeIngest } from "./observe_service.ts";
 import { createSpanningUploads } from "./spanning_uploads.ts";
 import { createUuidV7 } from "./uuid_v7.ts";
 
@@ -36,6 +38,7 @@ export interface IngestionParts {
   readonly authenticator: Authenticator;
   readonly quota: UploadQuota;
   readonly logger: Logger;
+  readonly metrics: Metrics;
   readonly placeholders: PlaceholderMaker;
   /** Called with the hash of every upload, so that a remembered "unknown" is forgotten. */
   readonly onUploaded: (hash: ContentHash) => void;
@@ -72,7 +75,7 @@ export function createIngestion(config: Config, parts: IngestionParts): Ingestio
     now: () => new Date(),
     reportFailure,
   });
-  const announcing = announceUploads(ingest, parts.onUploaded);
+  const announcing = announceUploads(observeIngest(ingest, parts.metrics), parts.onUploaded);
   const admission = createUploadAdmission({
     quota: parts.quota,
     maxConcurrentPerKey: upload.concurrentPerKey,

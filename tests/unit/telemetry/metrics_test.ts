@@ -16,6 +16,16 @@ Deno.test("createMetrics() serves what was recorded as Prometheus text", async (
   assert.doesNotMatch(text, /^drift_ratio /m);
 });
 
+Deno.test("createMetrics() adds up counts of equal labels and keeps others apart", async () => {
+  const metrics = await createMetrics({ exporter: "prometheus" });
+  for (const status of ["2xx", "4xx", "2xx"]) {
+    metrics.add("http_requests_total", 1, { route: "variant", status });
+  }
+  const text = await metrics.serialize() ?? "";
+  assert.match(text, /^http_requests_total\{route="variant",status="2xx"\} 2$/m);
+  assert.match(text, /^http_requests_total\{route="variant",status="4xx"\} 1$/m);
+});
+
 Deno.test("createMetrics() leaves exporting to the runtime when asked to", async () => {
   const metrics = await createMetrics({ exporter: "runtime" });
   metrics.add("uploads_total", 1);
