@@ -1,5 +1,6 @@
 import { AppError } from "../errors.ts";
 import type { CachedVariant, HeldLease, RenderLease, VariantCache, VariantKey } from "./ports.ts";
+import type { WaitingLine } from "./waiting_line.ts";
 
 /** How a variant was come by, once this process had nothing of it. */
 export interface OnceResult<Rendered extends CachedVariant> {
@@ -21,6 +22,11 @@ export interface RenderOnceOptions<Rendered extends CachedVariant> {
   readonly signal: AbortSignal;
   /** How long to wait for other instances before giving up. */
   readonly maxWaitMs: number;
+  /**
+   * Where renders wait for their turn in this process. A lease that is held while its render still
+   * waits would keep other instances from it, and the store busy with renewals.
+   */
+  readonly line: WaitingLine;
   /** Is handed the sharing of the result, which nobody's reply should wait for. Must not reject. */
   readonly runBeside: (work: Promise<void>) => void;
   readonly nowMs: () => number;
@@ -46,18 +52,39 @@ export async function renderOnce<Rendered extends CachedVariant>(
   const deadlineMs = nowMs() + options.maxWaitMs;
   while (true) {
     signal.throwIfAborted();
-    const lease = leases ? await leases.acquire(key) : null;
-    if (lease || !leases) return await renderAsLeader(lease, options);
-    const leftMs = deadlineMs - nowMs();
-    if (leftMs <= 0) {
-      throw new AppError("render_queue_full", "Another instance is still rendering this variant", {
-        retryAfterSeconds: 2,
-      });
+    const leave = await waitForTurn(options, deadlineMs);
+    try {
+      const lease = leases ? await leases.acquire(key) : null;
+      if (lease || !leases) return await renderAsLeader(lease, options);
+    } finally {
+      leave();
     }
+    const leftMs = deadlineMs - nowMs();
+    if (leftMs <= 0) throw tooLong();
     await leases.waitForRelease(key, { timeoutMs: Math.min(leftMs, WAIT_SLICE_MS), signal });
     const found = await cache?.get(key, { patient: true });
     if (found) return { variant: found, renderedHere: false };
   }
+}
+
+/** Stands in line, but not beyond the deadline. */
+async function waitForTurn(
+  { line, signal, nowMs }: Pick<RenderOnceOptions<CachedVariant>, "line" | "signal" | "nowMs">,
+  deadlineMs: number,
+): Promise<() => void> {
+  const tooLate = new AbortController();
+  const timer = setTimeout(() => tooLate.abort(tooLong()), Math.max(0, deadlineMs - nowMs()));
+  try {
+    return await line.take(1, AbortSignal.any([signal, tooLate.signal]));
+  } finally {
+    clearTimeout(timer);
+  }
+}
+
+function tooLong(): AppError {
+  return new AppError("render_queue_full", "This variant could not be rendered in time", {
+    retryAfterSeconds: 2,
+  });
 }
 
 async function renderAsLeader<Rendered extends CachedVariant>(

@@ -1,6 +1,5 @@
 import type { VariantSpec } from "../core/variant_spec.ts";
 import { AppError } from "../errors.ts";
-import { createByteBudget } from "./byte_budget.ts";
 import type {
   AssetRecord,
   DeliveryObserver,
@@ -11,6 +10,7 @@ import type {
 } from "./ports.ts";
 import { checkReadable, mismatch, missing } from "./servable.ts";
 import { buildRenderSpec } from "./variant_key.ts";
+import { createWaitingLine } from "./waiting_line.ts";
 
 /** Default of `maxSourceBytes`. */
 const MAX_SOURCE_BYTES = 64 * 2 ** 20;
@@ -56,8 +56,8 @@ export function createSourceRenderer(
   options: SourceRendererOptions,
 ): (record: AssetRecord, spec: VariantSpec, signal: AbortSignal) => Promise<RenderedImage> {
   const { renderer, observer, nowMs } = options;
-  const sources = createByteBudget({
-    capacityBytes: options.maxSourceBytesInFlight ?? 96 * 2 ** 20,
+  const sources = createWaitingLine({
+    capacity: options.maxSourceBytesInFlight ?? 96 * 2 ** 20,
     maxWaiting: options.maxWaitingRenders ?? 256,
   });
   return async function renderSource(record, spec, signal) {

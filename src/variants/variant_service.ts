@@ -20,7 +20,9 @@ import {
   createSourceRenderer,
   type SourceRendererOptions,
 } from "./source_renderer.ts";
+import type { VariantDelivery, VariantEntry, VariantRequest } from "./variant_request.ts";
 import { buildVariantEtag, buildVariantKey, PLAIN_FACTS } from "./variant_key.ts";
+import { createWaitingLine } from "./waiting_line.ts";
 
 /** What the variant service is made of. */
 export interface VariantServiceOptions extends SourceRendererOptions {
@@ -33,45 +35,11 @@ export interface VariantServiceOptions extends SourceRendererOptions {
   readonly access?: AccessRecorder;
   /** Bytes of variants held in memory. Default 64 MiB. */
   readonly memoryCacheBytes?: number;
+  /** Renders under way at once; more than there are workers, since sources are read. Default 4. */
+  readonly maxRenders?: number;
   /** How long to wait for another instance that renders the same variant. Default 20 s. */
   readonly maxLeaderWaitMs?: number;
 }
-
-/** One request for a variant, already parsed and authorised. */
-export interface VariantRequest {
-  readonly hash: ContentHash;
-  readonly spec: VariantSpec;
-  /** Whether the URL carried a valid signature. */
-  readonly signed: boolean;
-  /**
-   * Whether the client has the representation with this entity tag (`If-None-Match`); `exists` says
-   * whether it is known that there is one.
-   */
-  readonly isCurrent: (etag: string, exists: boolean) => boolean;
-  /** Called before a render is begun for this client; throws `rate_limited` to refuse it. */
-  readonly admit?: () => void;
-  /** Aborts when the client has gone. Only asked for when there is something to wait for. */
-  readonly signal?: () => AbortSignal;
-}
-
-/** A variant in memory, with what every reply repeats. */
-export interface VariantEntry extends CachedVariant {
-  readonly etag: string;
-}
-
-/** The answer to a {@linkcode VariantRequest}. */
-export type VariantDelivery =
-  | { readonly kind: "not_modified"; readonly etag: string; readonly isPrivate: boolean }
-  | {
-    readonly kind: "variant";
-    readonly entry: VariantEntry;
-    readonly isPrivate: boolean;
-    readonly tier: "MEMORY" | "KV" | "MISS";
-    /** Whether this request rendered, waited for one that did, or neither. */
-    readonly lock: "leader" | "waited" | "none";
-    /** Milliseconds by stage. */
-    readonly stages: Readonly<Record<string, number>>;
-  };
 
 /** Delivers variants. */
 export interface VariantService {
@@ -110,6 +78,10 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
   const failures = createFailureMemory({ nowMs });
   const underWay = new Set<{ readonly hash: ContentHash; purged: boolean }>();
   const renderSource = createSourceRenderer(options);
+  const line = createWaitingLine({
+    capacity: options.maxRenders ?? 4,
+    maxWaiting: options.maxWaitingRenders ?? 256,
+  });
   const beside = new Set<Promise<void>>();
 
   function runBeside(work: Promise<void>): void {
@@ -170,6 +142,7 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
           isPurged,
           signal,
           maxWaitMs: options.maxLeaderWaitMs ?? 20_000,
+          line,
           runBeside,
           nowMs,
         });

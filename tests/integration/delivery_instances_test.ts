@@ -111,6 +111,16 @@ async function get(service: ServiceProcess, path: string): Promise<Reply> {
   };
 }
 
+/** What the instances say went wrong with KV, for the message of a failed assertion. */
+async function describeCacheErrors(instances: readonly ServiceProcess[]): Promise<string> {
+  const texts = await Promise.all(
+    instances.map(async ({ origin }) =>
+      (await (await fetch(`${origin}/metrics`)).text()).match(/^cache_errors_total.*$/gm)
+    ),
+  );
+  return `cache errors by instance: ${JSON.stringify(texts)}`;
+}
+
 async function countRenders(instances: readonly ServiceProcess[]): Promise<number> {
   const counts = await Promise.all(instances.map(async ({ origin }) => {
     const text = await (await fetch(`${origin}/metrics`)).text();
@@ -190,7 +200,7 @@ Deno.test("three instances never swap the bytes of 50 variants rendered in paral
       assert.deepEqual([facts?.width, facts?.height], [width, height]);
     }
     assert.equal(new Set(replies.map(([first]) => first.digest)).size, 50);
-    assert.equal(await countRenders(instances), 50);
+    assert.equal(await countRenders(instances), 50, await describeCacheErrors(instances));
   });
 });
 

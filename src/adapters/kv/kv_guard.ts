@@ -15,10 +15,10 @@ export interface KvGuardOptions {
   readonly pauseMs?: number;
 }
 
-/** Tries of one operation, the first included. */
-const MAX_TRIES = 12;
 /** Pause after the first failed try, on average; it grows with every further one. */
-const RETRY_BASE_MS = 8;
+const RETRY_BASE_MS = 4;
+/** Longest pause between tries, on average. */
+const RETRY_MAX_MS = 40;
 
 /** The part of an observer's vocabulary that names operations. */
 export type KvOperation = Parameters<DeliveryObserver["cacheFailed"]>[0];
@@ -58,9 +58,9 @@ export function createKvGuard(options: KvGuardOptions): KvGuard {
         return await work();
       } catch (error) {
         // Random, so that those who met do not meet again.
-        const pauseMs = RETRY_BASE_MS * attempt * (0.5 + Math.random());
+        const pauseMs = Math.min(RETRY_MAX_MS, RETRY_BASE_MS * attempt) * (0.5 + Math.random());
         const isClosed = error instanceof Deno.errors.BadResource;
-        if (isClosed || attempt >= MAX_TRIES || nowMs() + pauseMs >= deadlineMs) throw error;
+        if (isClosed || nowMs() + pauseMs >= deadlineMs) throw error;
         await new Promise((resolve) => setTimeout(resolve, pauseMs));
       }
     }

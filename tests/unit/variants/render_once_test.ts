@@ -1,6 +1,7 @@
 import assert from "node:assert/strict";
 import type { ContentHash } from "../../../src/core/content_hash.ts";
 import type { CachedVariant, HeldLease, VariantCache } from "../../../src/variants/ports.ts";
+import { createWaitingLine } from "../../../src/variants/waiting_line.ts";
 import { renderOnce, type RenderOnceOptions } from "../../../src/variants/render_once.ts";
 
 const KEY = { hash: "ab".repeat(32) as ContentHash, variant: "640x480/80.webp" };
@@ -53,6 +54,7 @@ function setUp() {
     },
     isPurged: () => false,
     signal: new AbortController().signal,
+    line: createWaitingLine({ capacity: 1, maxWaiting: 10 }),
     runBeside: (work) => void beside.push(work),
     maxWaitMs: 10_000,
     nowMs: () => state.nowMs,
@@ -100,6 +102,15 @@ Deno.test("renderOnce() gives up after its time rather than pile on", async () =
   await assert.rejects(renderOnce(options), { code: "render_queue_full", retryAfterSeconds: 2 });
   assert.ok(!log.includes("render"));
   assert.equal(state.nowMs, 10_000);
+});
+
+Deno.test("renderOnce() does not stand in line for longer than its time", async () => {
+  const { log, options } = setUp();
+  const leave = await options.line.take(1, options.signal);
+  await assert.rejects(renderOnce({ ...options, maxWaitMs: 20 }), { code: "render_queue_full" });
+  leave();
+  assert.deepEqual(log, []);
+  assert.equal((await renderOnce(options)).renderedHere, true);
 });
 
 Deno.test("renderOnce() gives the lease up when the render fails, and shares nothing", async () => {

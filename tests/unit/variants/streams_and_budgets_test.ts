@@ -1,5 +1,5 @@
 import assert from "node:assert/strict";
-import { createByteBudget } from "../../../src/variants/byte_budget.ts";
+import { createWaitingLine } from "../../../src/variants/waiting_line.ts";
 import { passExactLength } from "../../../src/variants/exact_length.ts";
 
 const { signal } = new AbortController();
@@ -33,8 +33,8 @@ Deno.test("passExactLength() cancels its source with its reader, and reads no fu
   assert.equal(ended, 1);
 });
 
-Deno.test("createByteBudget() lets in what fits, in order, and one that is larger than all alone", async () => {
-  const budget = createByteBudget({ capacityBytes: 100, maxWaiting: 10 });
+Deno.test("createWaitingLine() lets in what fits, in order, and one that is larger than all alone", async () => {
+  const budget = createWaitingLine({ capacity: 100, maxWaiting: 10 });
   const entered: string[] = [];
   const enter = async (name: string, bytes: number) => {
     const giveBack = await budget.take(bytes, signal);
@@ -58,8 +58,8 @@ Deno.test("createByteBudget() lets in what fits, in order, and one that is large
   (await small)();
 });
 
-Deno.test("createByteBudget() bounds the line, and lets those in it leave", async () => {
-  const budget = createByteBudget({ capacityBytes: 10, maxWaiting: 1 });
+Deno.test("createWaitingLine() bounds the line, and lets those in it leave", async () => {
+  const budget = createWaitingLine({ capacity: 10, maxWaiting: 1 });
   const giveBack = await budget.take(10, signal);
   const client = new AbortController();
   const waiting = budget.take(1, client.signal);
