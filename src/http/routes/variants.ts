@@ -16,11 +16,8 @@ import {
 } from "../../core/variant_spec.ts";
 import { AppError } from "../../errors.ts";
 import type { OriginalService } from "../../variants/original_service.ts";
-import type {
-  VariantDelivery,
-  VariantEntry,
-  VariantService,
-} from "../../variants/variant_service.ts";
+import type { VariantDelivery, VariantEntry } from "../../variants/variant_request.ts";
+import type { VariantService } from "../../variants/variant_service.ts";
 import { buildCacheHeaders, toDeliveryError } from "../caching.ts";
 import { matchesIfMatch, matchesIfNoneMatch } from "../conditional_requests.ts";
 import {
