@@ -1,25 +1,35 @@
 import { AppError } from "../errors.ts";
+import { BodyReader } from "../uploads/body_reader.ts";
+import { takeRequestBody } from "./middleware/request_body.ts";
+
+/** How long a small body may take. Milliseconds. */
+const TIMEOUT_MS = 10_000;
 
 /**
- * Reads a small JSON object from a request, never more than `maxBytes` of it.
+ * Reads a small JSON object from a request, never more than `maxBytes` of it, and for no longer than
+ * ten seconds.
  *
- * @throws {AppError} `body_too_large`, `invalid_request` (no JSON object).
+ * @throws {AppError} `body_too_large`, `body_timeout`, `incomplete_body`, `invalid_request` (no
+ * JSON object).
  */
 export async function readJsonObject(
   request: Request,
   options: { readonly maxBytes: number },
 ): Promise<Record<string, unknown>> {
-  const chunks: Uint8Array[] = [];
-  let sizeBytes = 0;
-  // Leaving the loop by an exception cancels the body.
-  for await (const chunk of request.body ?? []) {
-    sizeBytes += chunk.byteLength;
-    if (sizeBytes > options.maxBytes) {
-      throw new AppError("body_too_large", `The body is longer than ${options.maxBytes} bytes`);
-    }
-    chunks.push(chunk);
+  const { maxBytes } = options;
+  using reader = new BodyReader(takeRequestBody(request), {
+    maxBytes,
+    idleTimeoutMs: TIMEOUT_MS,
+    // All of it has to come within one time-out.
+    minWindowBytes: maxBytes + 1,
+    signal: new AbortController().signal,
+  });
+  const decoder = new TextDecoder();
+  let text = "";
+  for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
+    text += decoder.decode(chunk, { stream: true });
   }
-  const value = parse(await new Blob(chunks as Uint8Array<ArrayBuffer>[]).text());
+  const value = parse(text + decoder.decode());
   if (typeof value !== "object" || value === null || Array.isArray(value)) throw malformed();
   return value as Record<string, unknown>;
 }

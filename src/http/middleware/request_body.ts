@@ -10,7 +10,7 @@
  *
  * @module
  */
-import type { Context, MiddlewareHandler } from "hono";
+import type { MiddlewareHandler } from "hono";
 import type { HttpEnv } from "../http_env.ts";
 
 /** How long a client may go on sending after the answer, so that it gets to read it. */
@@ -31,11 +31,11 @@ const openBodies = new WeakMap<Request, OpenBody>();
  * The body of the request, empty when it has none. Cancelling the stream does not reach the
  * connection at once: {@linkcode lingeringClose} does that once the answer is out.
  */
-export function takeRequestBody(c: Context<HttpEnv>): ReadableStream<Uint8Array> {
-  const source = c.req.raw.body;
+export function takeRequestBody(request: Request): ReadableStream<Uint8Array> {
+  const source = request.body;
   if (source === null) return new Blob().stream();
   const open: OpenBody = { reader: source.getReader(), ended: false };
-  openBodies.set(c.req.raw, open);
+  openBodies.set(request, open);
   return new ReadableStream({
     async pull(controller) {
       try {

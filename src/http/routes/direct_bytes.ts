@@ -53,7 +53,7 @@ async function receive(c: Context<HttpEnv>, deps: DirectBytesDeps): Promise<Resp
   }
   const signal = new AbortController().signal;
   using _room = await deps.budget.reserve(part ? sizeBytes : 0, signal);
-  using reader = new BodyReader(takeRequestBody(c), {
+  using reader = new BodyReader(takeRequestBody(c.req.raw), {
     ...deps,
     maxBytes: sizeBytes,
     contentLength: sizeBytes,

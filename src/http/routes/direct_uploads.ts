@@ -7,13 +7,12 @@
 import { type Context, Hono } from "hono";
 import { type ContentHash, parseContentHash } from "../../core/content_hash.ts";
 import { AppError } from "../../errors.ts";
-import { BodyReader } from "../../uploads/body_reader.ts";
 import type { DirectPlan, DirectUploads } from "../../uploads/direct.ts";
 import { buildUploadAnswer, formatAsset } from "../asset_answer.ts";
 import type { HttpEnv } from "../http_env.ts";
 import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
-import { takeRequestBody } from "../middleware/request_body.ts";
+import { readJsonObject } from "../read_json.ts";
 import type { UploadAdmission } from "../upload_admission.ts";
 import { parseVisibility } from "../upload_headers.ts";
 
@@ -24,9 +23,8 @@ export interface DirectRoutesDeps {
   readonly admission: UploadAdmission;
 }
 
-/** Longest JSON body, and how long it may take. Bytes, milliseconds. */
+/** Longest JSON body. Bytes. */
 const MAX_JSON_BYTES = 16 * 1024;
-const JSON_TIMEOUT_MS = 10_000;
 
 const PATH = "/v1/uploads/direct";
 const ITEM = `${PATH}/:id{[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12}}`;
@@ -62,7 +60,7 @@ export function directUploadRoutes(deps: DirectRoutesDeps): Hono<HttpEnv> {
 }
 
 async function plan(c: Context<HttpEnv>, deps: DirectRoutesDeps): Promise<Response> {
-  const wish = parseWish(await readJson(c));
+  const wish = parseWish(await readJsonObject(c.req.raw, { maxBytes: MAX_JSON_BYTES }));
   const { tenant, keyId } = c.get("principal");
   // The bytes never pass here, so they are counted when they are promised.
   await deps.admission.charge(c.get("principal"), wish.sizeBytes);
@@ -113,27 +111,4 @@ function optionalText(
   if (value === undefined || value === null) return null;
   if (typeof value === "string" && value.length <= maxLength) return value;
   throw new AppError("invalid_request", `${name} must be a text of up to ${maxLength} characters`);
-}
-
-async function readJson(c: Context<HttpEnv>): Promise<Record<string, unknown>> {
-  using reader = new BodyReader(takeRequestBody(c), {
-    maxBytes: MAX_JSON_BYTES,
-    idleTimeoutMs: JSON_TIMEOUT_MS,
-    minWindowBytes: MAX_JSON_BYTES,
-    signal: new AbortController().signal,
-  });
-  const decoder = new TextDecoder();
-  let text = "";
-  for (let chunk = await reader.read(); chunk !== null; chunk = await reader.read()) {
-    text += decoder.decode(chunk, { stream: true });
-  }
-  try {
-    const json: unknown = JSON.parse(text + decoder.decode());
-    if (typeof json === "object" && json !== null && !Array.isArray(json)) {
-      return json as Record<string, unknown>;
-    }
-  } catch {
-    // Told below.
-  }
-  throw new AppError("invalid_request", "The body must be a JSON object");
 }

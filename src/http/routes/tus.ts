@@ -137,7 +137,7 @@ async function appendChunk(
   chunk: ReturnType<typeof readChunkHeaders> & { readonly offsetBytes: number },
 ): Promise<AppendResult> {
   await using admitted = await deps.admission.admit(c.get("principal"), chunk.contentLength);
-  const body = admitted.meter(takeRequestBody(c));
+  const body = admitted.meter(takeRequestBody(c.req.raw));
   try {
     return await deps.uploads.append(session, { ...chunk, body });
   } catch (error) {

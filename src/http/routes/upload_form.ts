@@ -64,7 +64,7 @@ export async function uploadForm(c: Context<HttpEnv>, deps: UploadFormDeps): Pro
   const visibility = parseVisibility(new URL(c.req.url).searchParams.get("visibility"));
   const outcomes: FileOutcome[] = [];
   await using admitted = await deps.admission.admit(c.get("principal"), contentLength);
-  using reader = new BodyReader(admitted.meter(takeRequestBody(c)), {
+  using reader = new BodyReader(admitted.meter(takeRequestBody(c.req.raw)), {
     ...deps,
     maxBytes,
     contentLength,

@@ -79,7 +79,7 @@ async function receive(
   request: UploadRequest,
 ): Promise<Response> {
   await using admitted = await deps.admission.admit(c.get("principal"), request.contentLength);
-  const body = admitted.meter(takeRequestBody(c));
+  const body = admitted.meter(takeRequestBody(c.req.raw));
   try {
     return buildUploadAnswer(await deps.ingest.ingest(body, request));
   } catch (error) {
