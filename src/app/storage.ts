@@ -1,3 +1,4 @@
+import { createHash } from "node:crypto";
 import type { Config } from "../config.ts";
 import type { ObjectStore } from "../core/object_store.ts";
 import type { DiskPresigner } from "../adapters/disk/disk_presigner.ts";
@@ -13,7 +14,14 @@ export interface Storage {
 export async function openStorage(config: Config["storage"]): Promise<Storage> {
   if (config.kind === "disk") {
     const { createDiskObjectStore } = await import("../adapters/disk/disk_object_store.ts");
-    const store = createDiskObjectStore({ root: config.root });
+    const { createDiskPresigner } = await import("../adapters/disk/disk_presigner.ts");
+    const store = createDiskObjectStore({
+      root: config.root,
+      // Hashed to the length of a key. Without it, signed URLs die with the process.
+      presigner: config.signingSecret === undefined ? undefined : createDiskPresigner({
+        secret: createHash("sha256").update(config.signingSecret).digest(),
+      }),
+    });
     return { store, diskPresigner: store.presigner };
   }
   const { createS3ObjectStore } = await import("../adapters/s3/s3_object_store.ts");
