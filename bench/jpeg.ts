@@ -20,7 +20,7 @@ import { decodeJpeg, parseJpegHeader, scaledJpegSize } from "../src/image/jpeg/d
 const shared = Deno.env.get("FACET_SHARED_DIR") ??
   new URL("../../shared", import.meta.url).pathname;
 
-/** The photographs of 11 megapixels and more, and two small ones. */
+/** The photographs of 11 megapixels and more. */
 const PHOTOS: Readonly<Record<string, string>> = {
   "12MP 4:2:2": "drewnoakes+metadata-extractor-images/jpg/Samsung SM-G935L (Galaxy S7 Edge).jpg",
   "33MP 4:2:0": "etemesi254+zune-image/test-images/jpeg/benchmarks/speed_bench_hv_subsampling.jpg",
@@ -114,15 +114,20 @@ async function benchDecode(runs: number): Promise<void> {
         a.toFixed(1).padStart(6),
         b.toFixed(1).padStart(6),
         (a / b).toFixed(2).padStart(6),
-        c.toFixed(1).padStart(6),
-        (a / c).toFixed(2).padStart(6),
+        formatNumber(c, 1).padStart(6),
+        formatNumber(a / c, 2).padStart(6),
         `(${width} wide)`,
       );
     }
   }
   await Deno.remove(file);
   console.log("geometric mean, to sharp", geometricMean(ratios).toFixed(2));
-  console.log("geometric mean, to djpeg", geometricMean(djpegRatios).toFixed(2));
+  console.log("geometric mean, to djpeg", formatNumber(geometricMean(djpegRatios), 2));
+}
+
+/** A dash where there is nothing to compare with. */
+function formatNumber(value: number, digits: number): string {
+  return Number.isFinite(value) ? value.toFixed(digits) : "-";
 }
 
 function geometricMean(ratios: number[]): number {
