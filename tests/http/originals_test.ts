@@ -155,9 +155,11 @@ Deno.test("originalRoutes() breaks off when the store gives fewer bytes than it 
     });
   const server = Deno.serve({ port: 0, onListen() {} }, fixture.app.fetch);
   try {
-    const response = await fetch(`http://localhost:${server.addr.port}${PATH}`);
-    assert.equal(response.headers.get("content-length"), "10");
-    await assert.rejects(response.arrayBuffer());
+    // The connection may break before or after the headers have been read.
+    await assert.rejects(async () => {
+      const response = await fetch(`http://localhost:${server.addr.port}${PATH}`);
+      await response.arrayBuffer();
+    }, TypeError);
   } finally {
     await server.shutdown();
   }

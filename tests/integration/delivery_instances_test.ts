@@ -232,6 +232,28 @@ Deno.test("three instances forget the old crop within seconds when one moves the
   });
 });
 
+Deno.test("three instances answer 410 within seconds when an asset is deleted on one", async () => {
+  await withInstances(async ({ instances }) => {
+    const png = makePng(400, 300, 11);
+    const hash = await upload(instances[0], png);
+    const headers = { authorization: `Bearer ${ADMIN_KEY}` };
+    const described = await fetch(`${instances[0].origin}/v1/assets/${hash}`, { headers });
+    const { assetId } = await described.json();
+    const path = `/${hash}/320x240/80.webp`;
+    for (const instance of instances) assert.equal((await get(instance, path)).status, 200);
+    const deleted = await fetch(`${instances[2].origin}/v1/assets/${assetId}`, {
+      method: "DELETE",
+      headers,
+    });
+    await deleted.body?.cancel();
+    assert.ok(deleted.ok, String(deleted.status));
+    for (const instance of instances) {
+      await until(async () => (await get(instance, path)).status === 410);
+      assert.equal((await get(instance, `/${hash}`)).status, 410);
+    }
+  });
+});
+
 async function until(condition: () => Promise<boolean>): Promise<void> {
   const deadline = Date.now() + 20_000;
   while (!await condition()) {
