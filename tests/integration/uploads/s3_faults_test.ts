@@ -125,8 +125,8 @@ function testUploads(s3: TestS3): void {
     const proxied = createS3ObjectStore({
       ...s3,
       endpoint: proxy.url,
-      attemptTimeoutMs: 1_000,
-      idleTimeoutMs: 1_000,
+      attemptTimeoutMs: 2_500, // a busy machine needs a second for an honest answer
+      idleTimeoutMs: 2_500,
       retryDelayMs: 10,
     });
     {
