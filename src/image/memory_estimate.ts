@@ -7,7 +7,7 @@
  * @module
  */
 
-import type { ImageFacts } from "../core/image_facts.ts";
+import type { ImageFacts, ImageFormat } from "../core/image_facts.ts";
 import type { Size } from "./geometry.ts";
 import type { OutputFormat } from "./render_spec.ts";
 
@@ -27,15 +27,18 @@ const STRIP_PIXEL_BYTES = 12;
 /** Code, tables and small objects. */
 const FIXED_BYTES = 4 * 2 ** 20;
 
-/** Whole-frame vendor decoders: RGBA out, their own planes and a copy in their heap. */
-const WHOLE_FRAME_BYTES: Readonly<Record<string, number>> = {
-  webp: 12,
-  gif: 10,
-  bmp: 9,
+/**
+ * Bytes a source pixel of the formats that are decoded whole: RGBA out, the decoder's own planes and
+ * its WebAssembly heap. GIF and BMP come in strips over a canvas or a row. Measured at 12 megapixels.
+ */
+const WHOLE_FRAME_BYTES: Readonly<Record<Exclude<ImageFormat, "jpeg" | "png">, number>> = {
+  webp: 16,
+  gif: 4,
+  bmp: 4,
   tiff: 17,
   svg: 10,
-  avif: 20,
-  heic: 16,
+  avif: 22,
+  heic: 12,
 };
 
 const ENCODER_PIXEL_BYTES: Readonly<Record<OutputFormat, number>> = {
@@ -62,7 +65,7 @@ function decoderBytes({ facts, decode, sourceBytes }: EstimateInput): number {
     return sourceBytes * 1.25 + coefficients + (facts.progressive ? pixels / 4 : 0);
   }
   if (facts.format === "png") {
-    return facts.progressive ? pixels * 8 : facts.width * 8 * 8;
+    return facts.progressive ? pixels * 4 : facts.width * 8 * 8;
   }
   const drawn = facts.format === "svg" ? decode.raster.width * decode.raster.height : pixels;
   return drawn * WHOLE_FRAME_BYTES[facts.format];

@@ -14,7 +14,7 @@ import { probeImage } from "../../core/image_header/probe_image.ts";
 import type { ImageFacts } from "../../core/image_facts.ts";
 import { AppError } from "../../errors.ts";
 import type { RenderedImage } from "../../image/pipeline.ts";
-import { buildRenderPlan } from "../../image/render_plan.ts";
+import { buildRenderPlan, type RenderPlan } from "../../image/render_plan.ts";
 import type { RenderSpec } from "../../image/render_spec.ts";
 import type { ImageRenderer } from "../../variants/ports.ts";
 import { Admission } from "./admission.ts";
@@ -28,8 +28,8 @@ export interface RenderPoolOptions {
   /** Wall-clock time of one render. Default 15 s. */
   readonly timeLimitMs?: number;
   /**
-   * Most estimated bytes of all renders under way, and of a single one. Default 256 MB, which with
-   * two workers keeps the process under 512 MB.
+   * Most estimated bytes of all renders under way, and of a single one. Default 288 MiB, which with
+   * two workers keeps the process under 512 MB and renders an AVIF of 12 megapixels.
    */
   readonly memoryBudgetBytes?: number;
   /** Most renders waiting. Default 64. */
@@ -40,8 +40,8 @@ export interface RenderPoolOptions {
   readonly queueWaitMs?: number;
   /** Sent to clients that are turned away. Default 2. */
   readonly retryAfterSeconds?: number;
-  /** Heap above which a worker is replaced after its render. Default 160 MiB. */
-  readonly heldLimitBytes?: number;
+  /** A worker is replaced after a render above this, or when it holds more. Default 96 MiB. */
+  readonly retireAboveBytes?: number;
   readonly limits?: ImageLimits;
 }
 
@@ -88,7 +88,7 @@ class WorkerRenderPool implements RenderPool {
     const size = options.size ?? Math.min(2, navigator.hardwareConcurrency);
     const timeLimitMs = options.timeLimitMs ?? 15_000;
     this.#limits = options.limits ?? DEFAULT_IMAGE_LIMITS;
-    this.#memoryBudgetBytes = options.memoryBudgetBytes ?? 256 * MEBIBYTE;
+    this.#memoryBudgetBytes = options.memoryBudgetBytes ?? 288 * MEBIBYTE;
     this.#admission = new Admission({
       slots: size,
       budgetBytes: this.#memoryBudgetBytes,
@@ -97,10 +97,10 @@ class WorkerRenderPool implements RenderPool {
       queueWaitMs: options.queueWaitMs ?? timeLimitMs,
       retryAfterSeconds: options.retryAfterSeconds ?? 2,
     });
-    const heldLimitBytes = options.heldLimitBytes ?? 160 * MEBIBYTE;
+    const retireAboveBytes = options.retireAboveBytes ?? 96 * MEBIBYTE;
     this.#slots = Array.from(
       { length: size },
-      () => new RenderSlot({ timeLimitMs, heldLimitBytes }),
+      () => new RenderSlot({ timeLimitMs, retireAboveBytes }),
     );
     this.#idle = [...this.#slots];
   }
@@ -125,8 +125,7 @@ class WorkerRenderPool implements RenderPool {
       signal,
     });
     const queue = performance.now() - startedAt;
-    const rendering = this.#run({ source: ownBytes(source), facts, spec }, plan.megapixels)
-      .finally(leave);
+    const rendering = this.#run({ source: ownBytes(source), facts, spec }, plan).finally(leave);
     const image = await abandonable(rendering, signal);
     return { ...image, stages: { queue, ...image.stages } };
   }
@@ -140,13 +139,13 @@ class WorkerRenderPool implements RenderPool {
 
   async #run(
     job: { source: Uint8Array<ArrayBuffer>; facts: ImageFacts; spec: RenderSpec },
-    megapixels: number,
+    { megapixels, estimatedBytes }: RenderPlan,
   ): Promise<RenderedImage> {
     const slot = this.#takeSlot();
     this.#megapixels += megapixels;
     try {
       const memoryBudgetBytes = this.#memoryBudgetBytes;
-      return await slot.render({ kind: "render", ...job, memoryBudgetBytes });
+      return await slot.render({ kind: "render", ...job, memoryBudgetBytes }, { estimatedBytes });
     } finally {
       this.#megapixels -= megapixels;
       this.#idle.push(slot);

@@ -1,5 +1,5 @@
 /**
- * One place for a worker: starts it when needed, replaces it when it overruns, dies or grows.
+ * One place for a worker: starts it when needed, replaces it when it overruns, dies or holds much.
  *
  * @module
  */
@@ -12,8 +12,12 @@ import { parseFailure, type WorkerReply, type WorkerRequest } from "./render_mes
 export interface SlotLimits {
   /** Wall-clock time of one render. */
   readonly timeLimitMs: number;
-  /** Heap, with buffers, above which an idle worker is replaced. */
-  readonly heldLimitBytes: number;
+  /**
+   * A worker is replaced after a render that was estimated to take more than this, or when its heap
+   * holds more. Garbage of WebAssembly memories and large buffers is collected late; a thread that
+   * ends gives everything back at once.
+   */
+  readonly retireAboveBytes: number;
 }
 
 interface Pending {
@@ -27,7 +31,7 @@ export class RenderSlot {
   #worker: Worker | null = null;
   #ready = false;
   #pending: Pending | null = null;
-  /** Workers ended since the start: overrun, dead or grown. */
+  /** Workers ended since the start: overrun, dead or heavy. */
   replaced = 0;
 
   constructor(limits: SlotLimits) {
@@ -44,16 +48,16 @@ export class RenderSlot {
    * @throws {AppError} what the pipeline throws; `render_timeout`; `image_undecodable` when the
    * worker died over it; `internal_error` when no worker can be started.
    */
-  async render(request: Extract<WorkerRequest, { kind: "render" }>): Promise<RenderedImage> {
+  async render(
+    request: Extract<WorkerRequest, { kind: "render" }>,
+    options: { readonly estimatedBytes: number },
+  ): Promise<RenderedImage> {
     const reply = await this.#ask(request, [request.source.buffer]);
-    if (reply.kind === "rendered") {
-      this.#retireIfGrown(reply.heldBytes);
-      return reply.image;
+    if (reply.kind === "rendered" || reply.kind === "failed") {
+      this.#retireIfAbove(Math.max(options.estimatedBytes, reply.heldBytes));
     }
-    if (reply.kind === "failed") {
-      this.#retireIfGrown(reply.heldBytes);
-      throw parseFailure(reply.failure);
-    }
+    if (reply.kind === "rendered") return reply.image;
+    if (reply.kind === "failed") throw parseFailure(reply.failure);
     throw new AppError("internal_error", "The image could not be rendered");
   }
 
@@ -121,10 +125,11 @@ export class RenderSlot {
     this.#pending?.fail(error);
   }
 
-  #retireIfGrown(heldBytes: number): void {
-    if (heldBytes <= this.#limits.heldLimitBytes) return;
+  #retireIfAbove(bytes: number): void {
+    if (bytes <= this.#limits.retireAboveBytes || this.#worker === null) return;
     this.replaced++;
-    this.#worker?.terminate();
-    this.#worker = null;
+    this.#worker.terminate();
+    // The next render does not wait for it.
+    this.#start();
   }
 }

@@ -74,30 +74,28 @@ export async function decodePng(
   if (frame instanceof FrameWriter) writeRgbaStrips(frame, sink);
 }
 
-/** The image data in batches, each chunk's checksum verified before its bytes are used. */
+/**
+ * The image data in batches, each chunk's checksum verified before its bytes are used. Small chunks
+ * are joined in one buffer that the next batch overwrites: the inflater is done with it by then.
+ */
 function* batchData(bytes: Uint8Array, { data }: PngLayout): Generator<Uint8Array> {
-  for (let i = 0; i < data.length;) {
-    const first = i;
-    let length = 0;
-    while (
-      i < data.length && (i === first || length + data[i].end - data[i].start <= BATCH_BYTES)
-    ) {
-      checkChunkCrc(bytes, data[i]);
-      length += data[i].end - data[i].start;
-      i++;
+  const joined = data.length > 1 ? new Uint8Array(BATCH_BYTES) : new Uint8Array(0);
+  let filled = 0;
+  for (const chunk of data) {
+    checkChunkCrc(bytes, chunk);
+    const content = bytes.subarray(chunk.start, chunk.end);
+    if (filled + content.length > joined.length && filled > 0) {
+      yield joined.subarray(0, filled);
+      filled = 0;
     }
-    if (i - first === 1) {
-      yield bytes.subarray(data[first].start, data[first].end);
-      continue;
+    if (content.length > joined.length) {
+      yield content;
+    } else {
+      joined.set(content, filled);
+      filled += content.length;
     }
-    const batch = new Uint8Array(length);
-    let at = 0;
-    for (const { start, end } of data.slice(first, i)) {
-      batch.set(bytes.subarray(start, end), at);
-      at += end - start;
-    }
-    yield batch;
   }
+  if (filled > 0) yield joined.subarray(0, filled);
 }
 
 /** Takes the unfiltered rows of the passes in turn. */

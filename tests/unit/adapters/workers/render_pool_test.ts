@@ -145,8 +145,8 @@ Deno.test("createRenderPool() lets an aborted caller go and keeps the worker", a
   });
 });
 
-Deno.test("createRenderPool() replaces a worker whose heap has grown", async () => {
-  await withPool({ size: 1, heldLimitBytes: 1 }, async (pool) => {
+Deno.test("createRenderPool() replaces a worker after a heavy render", async () => {
+  await withPool({ size: 1, retireAboveBytes: 1 }, async (pool) => {
     await pool.render(await makeSource("png"), SPEC, PATIENT);
     await pool.render(await makeSource("png"), SPEC, PATIENT);
     assert.equal(pool.stats().replaced, 2);
