@@ -17,6 +17,7 @@ import { createIngestion } from "./app/ingestion.ts";
 import { createManaging } from "./app/managing.ts";
 import type { Service } from "./app/serve.ts";
 import { createPurging } from "./app/purging.ts";
+import { createReconciling } from "./app/reconciling.ts";
 import { observeDelivery } from "./app/observe_delivery.ts";
 import { observeAnswers, observeDatabase } from "./app/observe_service.ts";
 import { openSharedCache } from "./app/shared_cache.ts";
@@ -96,10 +97,12 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     shared,
     logger,
   });
+  const reconciling = createReconciling({ database, store, metrics, logger });
   const jobs: Readonly<Record<JobName, () => Promise<unknown>>> = {
     "sweep-uploads": () => ingestion.sweep.run(),
     "finish-purges": () => purges.runPending(),
     "make-partitions": () => ensurePartitions(database, { monthsAhead: 2 }),
+    "reconcile": () => reconciling.runDaily(),
   };
   const runJob: JobRunner = async (name) => {
     logger.log("info", "job finished", { job: name, report: await jobs[name]() });
@@ -128,6 +131,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       ...ingestion.routes,
       ...delivery.routes,
       purgeRoutes({ purges, authenticator }),
+      reconciling.routes(authenticator),
       assetVariantRoutes({
         authenticator,
         purges,
@@ -159,7 +163,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       shuttingDown = true;
     },
     async close() {
-      await ingestion.ingest.settled();
+      await Promise.all([ingestion.ingest.settled(), reconciling.reconciler.close()]);
       await delivery.close();
       shared?.close();
       await store.close();

@@ -56,6 +56,7 @@ export const ERROR_CODES = {
   asset_not_found: "not_found",
   asset_missing: "not_found",
   upload_not_found: "not_found",
+  run_not_found: "not_found",
   method_not_allowed: "method_not_allowed",
   asset_archived: "conflict",
   asset_not_ready: "conflict",

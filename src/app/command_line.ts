@@ -27,6 +27,7 @@ const COMMANDS = {
   dev: "serve with everything embedded, for development",
   migrate: "bring the database up to date",
   keys: "add, list and revoke API keys",
+  reconcile: "compare the catalog with the bucket",
   sign: "print a signed URL",
   config: "print the effective configuration",
 } as const;
@@ -70,6 +71,7 @@ const RUNNERS: Readonly<Record<Exclude<Command, "config">, Run>> = {
   dev: (config) => runService(config, { development: true }),
   migrate: runMigrate,
   keys: runKeys,
+  reconcile: runReconcile,
   sign: runSign,
 };
 
@@ -139,6 +141,11 @@ async function runKeys(config: Config, args: readonly string[]): Promise<number>
     }));
 }
 
+async function runReconcile(config: Config, args: readonly string[]): Promise<number> {
+  const { reconcileOnce } = await import("./maintenance.ts");
+  return await withDatabase(config, (database) => reconcileOnce(config, { database, args }));
+}
+
 /** Runs a command on the database; one that cannot be reached is the operator's to mend. */
 async function withDatabase(
   config: Config,
@@ -186,7 +193,7 @@ function isCommand(name: string): name is Command {
 function printUsage(name: string): number {
   printErrorLine(`facet: there is no command "${name}". Commands:`);
   for (const [command, does] of Object.entries(COMMANDS)) {
-    printErrorLine(`  ${command.padEnd(8)} ${does}`);
+    printErrorLine(`  ${command.padEnd(9)} ${does}`);
   }
   return 2;
 }

@@ -10,6 +10,7 @@ export const SCHEDULE = {
   "sweep-uploads": "7 * * * *",
   "finish-purges": "* * * * *",
   "make-partitions": "23 2 * * *",
+  "reconcile": "41 3 * * *",
 } as const;
 
 /** The name of a scheduled job. */

@@ -86,3 +86,11 @@ function count(counts: MutableCounts, row: ReconcileRow | null, object: ObjectIn
     counts.objectBytes += object.sizeBytes;
   }
 }
+
+/** What of a difference is recorded. */
+export function describeFinding({ row, object }: ShardFinding): Record<string, unknown> {
+  return {
+    ...(row ? { state: row.state, rowBytes: row.sizeBytes } : {}),
+    ...(object ? { objectBytes: object.sizeBytes, storageClass: object.storageClass } : {}),
+  };
+}

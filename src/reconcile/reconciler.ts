@@ -7,7 +7,7 @@
 import { type HeldJobLease, type JobLeases, keepJobLease } from "../core/job_lease.ts";
 import { RAW_SHARDS } from "../core/object_keys.ts";
 import { AppError } from "../errors.ts";
-import { diffShard, type ShardDiff, type ShardFinding } from "./diff_shard.ts";
+import { describeFinding, diffShard, type ShardDiff, type ShardFinding } from "./diff_shard.ts";
 import type {
   FailureReporter,
   Finding,
@@ -221,7 +221,7 @@ async function actOnFindings(
       deps.reportFailure("finding not settled", { error, key: found.key });
       if (++errorsInARow >= MAX_ERRORS_IN_A_ROW) throw error;
     }
-    records.push({ kind: found.kind, key: found.key, action, details: describe(found) });
+    records.push({ kind: found.kind, key: found.key, action, details: describeFinding(found) });
   };
   while (queue.length > 0) {
     const outcomes = await Promise.allSettled(queue.splice(0, CONCURRENCY).map(act));
@@ -290,11 +290,4 @@ async function finishUp(
   const { run } = context;
   if (run.repair && !run.dryRun) counts.quarantineDeleted = await emptyQuarantine(deps, context);
   return counts;
-}
-
-function describe({ row, object }: ShardFinding): Record<string, unknown> {
-  return {
-    ...(row ? { state: row.state, rowBytes: row.sizeBytes } : {}),
-    ...(object ? { objectBytes: object.sizeBytes, storageClass: object.storageClass } : {}),
-  };
 }
