@@ -202,7 +202,11 @@ async function run(): Promise<void> {
       ...options,
       env: { ...env, MEMORY_CACHE_SIZE: "0" },
     });
-    await measureAll(results, [{ name: "KV hit", url: service.origin + cold.typicalPath }]);
+    const url = service.origin + cold.typicalPath;
+    const reply = await fetch(url);
+    if (reply.headers.get("x-cache") !== "KV") throw new Error(`no hit: ${await reply.text()}`);
+    await reply.body?.cancel();
+    await measureAll(results, [{ name: "KV hit", url }]);
   }
   report(results, { coldMs: cold.times, sizeBytes });
 }
@@ -216,7 +220,8 @@ async function measureAll(
     for (const contender of contenders) {
       const result = await load(contender);
       if (!contender.refused && result.failures > 0) {
-        throw new Error(`${contender.name}: ${result.failures} replies failed`);
+        const { status } = await fetch(contender.url, { method: "HEAD" });
+        throw new Error(`${contender.name}: ${result.failures} replies failed, now ${status}`);
       }
       results.set(contender.name, [...results.get(contender.name) ?? [], result]);
     }

@@ -7,11 +7,14 @@ export const DELIVERY_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 /** What pages of any origin may do with a delivery: embed it, read it, and time it. */
 export const CROSS_ORIGIN_HEADERS: Readonly<Record<string, string>> = {
   "access-control-allow-origin": "*",
-  "access-control-expose-headers":
-    "Accept-Ranges, Content-Digest, Content-Disposition, Content-Length, Content-Range, ETag, " +
-    "Repr-Digest, Server-Timing, X-Cache, X-Cache-Lock, X-Request-Id",
   "cross-origin-resource-policy": "cross-origin",
   "timing-allow-origin": "*",
+};
+
+/** What scripts of any origin may read of an original besides: what players need to seek. */
+export const EXPOSED_HEADERS: Readonly<Record<string, string>> = {
+  "access-control-expose-headers":
+    "Accept-Ranges, Content-Disposition, Content-Length, Content-Range, ETag, Repr-Digest",
 };
 
 /** Answers `OPTIONS`, preflights included (Fetch standard, CORS protocol). */

@@ -5,7 +5,12 @@ import type { OriginalService } from "../../variants/original_service.ts";
 import { resolveByteRange } from "../byte_range.ts";
 import { buildCacheHeaders, toDeliveryError } from "../caching.ts";
 import { matchesIfMatch, matchesIfNoneMatch, matchesIfRange } from "../conditional_requests.ts";
-import { CROSS_ORIGIN_HEADERS, DELIVERY_METHODS, deliveryOptions } from "../delivery_headers.ts";
+import {
+  CROSS_ORIGIN_HEADERS,
+  DELIVERY_METHODS,
+  deliveryOptions,
+  EXPOSED_HEADERS,
+} from "../delivery_headers.ts";
 import {
   accessEndsInSeconds,
   authorizeDelivery,
@@ -63,6 +68,7 @@ async function answer(
       accessEndsInSeconds: accessEndsInSeconds(access, signatures, { isPrivate }),
     }),
     ...CROSS_ORIGIN_HEADERS,
+    ...EXPOSED_HEADERS,
   };
   checkIfMatch(c, etag);
   const ifNoneMatch = c.req.header("if-none-match");
