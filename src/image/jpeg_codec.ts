@@ -4,10 +4,16 @@
  * @module
  */
 
+import type { ImageFacts } from "../core/image_facts.ts";
 import { AppError, type ErrorCode } from "../errors.ts";
+import type { InkMixer } from "./color/ink_mixer.ts";
+import { hasInkProfile, loadInkMixer } from "./color/load_ink_mixer.ts";
 import { decodeJpeg, parseJpegHeader } from "./jpeg/decode_jpeg.ts";
+import { encodeJpeg } from "./jpeg/encode_jpeg.ts";
 import { JpegError, type JpegErrorReason } from "./jpeg/jpeg_error.ts";
-import type { ImageDecoder } from "./pipeline.ts";
+import type { ImageDecoder, ImageEncoder } from "./pipeline.ts";
+import type { DecodePlan } from "./render_plan.ts";
+import type { StripSink } from "./strip.ts";
 
 const CODES: Readonly<Record<JpegErrorReason, ErrorCode>> = {
   truncated: "image_truncated",
@@ -20,16 +26,34 @@ const CODES: Readonly<Record<JpegErrorReason, ErrorCode>> = {
 export const JPEG_DECODER: ImageDecoder = {
   formats: ["jpeg"],
   traits: { scales: [1, 2, 4, 8], crops: true },
-  decode(bytes, facts, { plan, sink }) {
-    try {
-      const { width, height } = parseJpegHeader(bytes);
-      if (width !== facts.width || height !== facts.height) {
-        throw new AppError("image_undecodable", "The JPEG's size differs from its header's");
-      }
-      decodeJpeg(bytes, { scale: plan.scale, region: plan.region }, sink);
-    } catch (error) {
-      if (!(error instanceof JpegError)) throw error;
-      throw new AppError(CODES[error.reason], error.message, { cause: error });
+  decode(bytes, facts, job) {
+    if (!hasInkProfile(facts)) return decode(bytes, facts, { ...job, mixer: null });
+    return loadInkMixer(bytes, facts).then((mixer) => decode(bytes, facts, { ...job, mixer }));
+  },
+};
+
+function decode(
+  bytes: Uint8Array,
+  facts: ImageFacts,
+  { plan, sink, mixer }: { plan: DecodePlan; sink: StripSink; mixer: InkMixer | null },
+): void {
+  try {
+    const { width, height } = parseJpegHeader(bytes);
+    if (width !== facts.width || height !== facts.height) {
+      throw new AppError("image_undecodable", "The JPEG's size differs from its header's");
     }
+    decodeJpeg(bytes, { scale: plan.scale, region: plan.region, mixer }, sink);
+  } catch (error) {
+    if (!(error instanceof JpegError)) throw error;
+    throw new AppError(CODES[error.reason], error.message, { cause: error });
+  }
+}
+
+/** Encodes baseline JPEG, 4:2:0. */
+export const JPEG_ENCODER: ImageEncoder = {
+  format: "jpg",
+  takesYcc: true,
+  encode({ width, height, pixels, space = "rgb" }, { quality }) {
+    return encodeJpeg({ width, height, data: pixels, space }, { quality });
   },
 };

@@ -5,6 +5,7 @@
  */
 
 import { AppError } from "../../errors.ts";
+import type { InkMixer } from "../color/ink_mixer.ts";
 import { decodeJpeg } from "../jpeg/decode_jpeg.ts";
 import { JpegError } from "../jpeg/jpeg_error.ts";
 import { LANE1, LANE2, type LaneSpace, type StripSink } from "../strip.ts";
@@ -17,7 +18,11 @@ function adobeSegment(transform: 0 | 1): number[] {
 }
 
 /** Reads rows out of bands of JPEG strips, keeping one band as R, G, B, A. */
-export function createJpegBandReader(bytes: Uint8Array, layout: TiffLayout): BandRowReader {
+export function createJpegBandReader(
+  bytes: Uint8Array,
+  layout: TiffLayout,
+  mixer: InkMixer | null,
+): BandRowReader {
   const { width, height, chunkWidth, chunkHeight } = layout;
   if (layout.bits !== 8 || layout.planar) {
     throw new AppError("unsupported_image", "TIFF with such a JPEG inside is not supported");
@@ -36,6 +41,7 @@ export function createJpegBandReader(bytes: Uint8Array, layout: TiffLayout): Ban
           left: column * chunkWidth,
           rows: Math.min(chunkHeight, height - index * chunkHeight),
           chunkWidth,
+          mixer,
         });
       }
       loaded = index;
@@ -71,11 +77,12 @@ interface BandTarget {
   left: number;
   rows: number;
   chunkWidth: number;
+  mixer: InkMixer | null;
 }
 
 function decodeInto(stream: Uint8Array, target: BandTarget): void {
   try {
-    decodeJpeg(stream, { scale: 1 }, createBandSink(target));
+    decodeJpeg(stream, { scale: 1, mixer: target.mixer }, createBandSink(target));
   } catch (error) {
     if (!(error instanceof JpegError)) throw error;
     throw new AppError("image_undecodable", "The TIFF has a broken JPEG strip", { cause: error });

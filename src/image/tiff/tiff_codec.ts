@@ -8,6 +8,8 @@
 
 import type { ImageFacts } from "../../core/image_facts.ts";
 import { AppError } from "../../errors.ts";
+import type { InkMixer } from "../color/ink_mixer.ts";
+import { loadInkMixer } from "../color/load_ink_mixer.ts";
 import type { ImageDecoder } from "../pipeline.ts";
 import { writeRowStrips } from "../row_strips.ts";
 import { readChunk } from "./read_chunk.ts";
@@ -25,12 +27,13 @@ const JPEG_COMPRESSION = 7;
 export const TIFF_DECODER: ImageDecoder = {
   formats: ["tiff"],
   traits: { scales: [1], crops: false },
-  decode(bytes, facts, { sink }) {
+  async decode(bytes, facts, { sink }) {
     const layout = parseTiffLayout(bytes);
     checkSize(layout, facts);
+    const mixer = await loadInkMixer(bytes, facts);
     const readRow = layout.compression === JPEG_COMPRESSION
-      ? createJpegBandReader(bytes, layout)
-      : createBandReader(bytes, layout);
+      ? createJpegBandReader(bytes, layout, mixer)
+      : createBandReader(bytes, layout, mixer);
     writeRowStrips({
       width: layout.width,
       height: layout.height,
@@ -47,9 +50,13 @@ function checkSize({ width, height }: TiffLayout, facts: ImageFacts): void {
 }
 
 /** Keeps the samples of one band: the strips or tiles that share their rows. */
-function createBandReader(bytes: Uint8Array, layout: TiffLayout): BandRowReader {
+function createBandReader(
+  bytes: Uint8Array,
+  layout: TiffLayout,
+  mixer: InkMixer | null,
+): BandRowReader {
   const { width, height, chunkHeight, samples } = layout;
-  const convert = createRowConverter(layout);
+  const convert = createRowConverter(layout, mixer);
   const rowSamples = width * samples;
   let band: Uint8Array | null = null;
   let loaded = -1;

@@ -20,6 +20,8 @@ export const PHOTOMETRIC = {
   palette: 3,
   separated: 5,
   ycbcr: 6,
+  cieLab: 8,
+  iccLab: 9,
 } as const;
 
 /** Everything that decoding needs to know. */
