@@ -10,7 +10,7 @@ const ADMIN = { authorization: "Bearer admin" };
 
 const authenticator = {
   authenticate: (key: string) =>
-    Promise.resolve({ keyId: key, tenant: "a", scopes: [key] } as unknown as Principal),
+    Promise.resolve({ keyId: key, tenant: "a", scopes: new Set([key]) } as unknown as Principal),
 };
 
 Deno.test("POST /v1/admin/reconcile starts a run that GET tells about", async () => {
