@@ -46,6 +46,8 @@ export interface ImageDecoder {
 /** Turns pixels into a file without any metadata. */
 export interface ImageEncoder {
   readonly format: OutputFormat;
+  /** Whether it takes opaque pictures in YCbCr, which saves converting there and back. */
+  readonly takesYcc?: boolean;
   /** @param options.quality 10–100; formats without loss ignore it. */
   encode(
     image: RgbaImage,
@@ -103,7 +105,7 @@ export async function renderImage(
   checkMemory(plan, request.memoryBudgetBytes);
   const profile = await extractProfile(source, facts, spec.format);
   clock.mark("plan");
-  const stored = await decodeAndResample(request, plan, decoder);
+  const stored = await decodeAndResample(request, plan, { decoder, encoder });
   clock.mark("decode");
   const image = compose(orientImage(stored, plan.orientation), plan, spec.format);
   clock.mark("compose");
@@ -128,9 +130,12 @@ function checkMemory(plan: RenderPlan, budgetBytes: number): void {
 async function decodeAndResample(
   { source, facts }: RenderRequest,
   plan: RenderPlan,
-  decoder: ImageDecoder,
+  { decoder, encoder }: { readonly decoder: ImageDecoder; readonly encoder: ImageEncoder },
 ): Promise<RgbaImage> {
-  const resampler = createResampler(plan);
+  // Padding is transparent until it is laid on white, so a padded picture has to be RGB.
+  const fills = plan.canvas.width * plan.canvas.height === plan.target.width * plan.target.height;
+  const keepYcc = fills && encoder.takesYcc === true;
+  const resampler = createResampler({ ...plan, keepYcc });
   const shrinking = plan.boxFactors.toReversed()
     .reduce<StripSink>((next, factor) => createBoxShrink(factor, next), resampler);
   const sink = checkRaster(plan.decode, shrinking);

@@ -22,6 +22,8 @@ export interface ResampleOptions {
   readonly crop: Rect;
   readonly target: Size;
   readonly filter: FilterName;
+  /** Leaves YCbCr as it is instead of turning it into RGB. Default: false. */
+  readonly keepYcc?: boolean;
 }
 
 /** A sink that turns the rows written to it into one picture. */
@@ -90,6 +92,7 @@ class Plane {
 class ResampleWork {
   readonly #info: RasterInfo;
   readonly #target: Size;
+  readonly #keepsYcc: boolean;
   readonly #down: FilterTaps;
   readonly #color: Plane;
   readonly #alpha: Plane | null;
@@ -101,7 +104,7 @@ class ResampleWork {
   #opaque = true;
   #nextTargetRow = 0;
 
-  constructor(info: RasterInfo, { crop, target, filter }: ResampleOptions) {
+  constructor(info: RasterInfo, { crop, target, filter, keepYcc }: ResampleOptions) {
     const { width, height } = info;
     const across = buildFilterTaps(
       { sourceLength: width, start: crop.x, length: crop.width, targetLength: target.width },
@@ -113,6 +116,7 @@ class ResampleWork {
     );
     this.#info = info;
     this.#target = target;
+    this.#keepsYcc = info.space === "ycc" && keepYcc === true;
     const size = { sourceWidth: width, capacity: this.#down.count };
     this.#color = new Plane(across, size);
     this.#alpha = info.alpha ? new Plane(across, size) : null;
@@ -167,7 +171,8 @@ class ResampleWork {
     filterDown(this.#color.ring, this.#down, row, color);
     const alpha = this.#alpha;
     if (alpha === null || this.#lastSeeThroughRow < this.#down.starts[row]) {
-      writeColors(space, color, { out: this.#out, at, width });
+      const written = this.#keepsYcc ? "rgb" : space;
+      writeColors(written, color, { out: this.#out, at, width });
       return;
     }
     filterDown(alpha.ring, this.#down, row, alpha.sums);
@@ -177,7 +182,8 @@ class ResampleWork {
 
   result(): RgbaImage | null {
     if (this.#nextTargetRow < this.#target.height) return null;
-    return { ...this.#target, pixels: this.#pixels, opaque: this.#opaque };
+    const space = this.#keepsYcc ? "ycc" : "rgb";
+    return { ...this.#target, pixels: this.#pixels, opaque: this.#opaque, space };
   }
 }
 

@@ -4,7 +4,7 @@
  * @module
  */
 
-/** Pixels as bytes R, G, B, A, row-major without padding; colour is not premultiplied. */
+/** Pixels of four bytes, row-major without padding; colour is not premultiplied. */
 export interface RgbaImage {
   readonly width: number;
   readonly height: number;
@@ -12,6 +12,11 @@ export interface RgbaImage {
   readonly pixels: Uint8Array;
   /** Whether every alpha is 255. */
   readonly opaque: boolean;
+  /**
+   * What the first three bytes are: R, G, B (default), or Y, Cb, Cr (full-range BT.601), which only
+   * opaque pictures for an encoder that takes it have.
+   */
+  readonly space?: "rgb" | "ycc";
 }
 
 /** Lays a picture with transparency on white, in place: for formats without alpha. */

@@ -10,6 +10,7 @@ import type { ImageFormat } from "../../core/image_facts.ts";
 import { BMP_DECODER } from "../../image/bmp/bmp_codec.ts";
 import { GIF_DECODER } from "../../image/gif/gif_codec.ts";
 import { JPEG_DECODER } from "../../image/jpeg_codec.ts";
+import { JPEG_ENCODER } from "../../image/jpeg_encoder.ts";
 import type { ImageDecoder, ImageEncoder, PipelineParts } from "../../image/pipeline.ts";
 import { PNG_DECODER, PNG_ENCODER } from "../../image/png/png_codec.ts";
 import type { OutputFormat } from "../../image/render_spec.ts";
@@ -19,7 +20,6 @@ import { createHeicDecoder } from "../codecs/heic_decoder.ts";
 import { createSvgDecoder } from "../codecs/svg_decoder.ts";
 import { createWebpDecoder } from "../codecs/webp_decoder.ts";
 import { createWebpEncoder } from "../codecs/webp_encoder.ts";
-import { createNativeEncoder } from "../imagescript/native_encoders.ts";
 
 const DECODERS: Readonly<Record<ImageFormat, () => ImageDecoder>> = {
   jpeg: () => JPEG_DECODER,
@@ -35,7 +35,7 @@ const DECODERS: Readonly<Record<ImageFormat, () => ImageDecoder>> = {
 
 const ENCODERS: Readonly<Record<OutputFormat, () => ImageEncoder>> = {
   webp: createWebpEncoder,
-  jpg: () => createNativeEncoder("jpg"),
+  jpg: () => JPEG_ENCODER,
   png: () => PNG_ENCODER,
   avif: createAvifEncoder,
 };
