@@ -13,6 +13,8 @@ import { probeImage } from "../src/core/image_header/probe_image.ts";
 import { createPipelineParts } from "../src/adapters/workers/codec_registry.ts";
 import { type RenderedImage, renderImage } from "../src/image/pipeline.ts";
 import { CENTRE, type OutputFormat } from "../src/image/render_spec.ts";
+import { placeSource } from "../src/image/geometry.ts";
+import { lanczosReference, psnr } from "../tests/support/pixel_fidelity.ts";
 import { type BenchSource, loadBenchSources } from "./sources.ts";
 import { createRenderPool } from "../src/adapters/workers/render_pool.ts";
 
@@ -96,29 +98,40 @@ async function measure(job: Job, reference: Uint8Array): Promise<Outcome> {
     theirMs: median(theirs),
     ourBytes: ourBytes.length,
     theirBytes: theirBytes.length,
-    ourPsnr: psnr(await rawPixels(ourBytes), reference),
-    theirPsnr: psnr(await rawPixels(theirBytes), reference),
+    ourPsnr: psnr(await rawPixels(ourBytes), reference, 3),
+    theirPsnr: psnr(await rawPixels(theirBytes), reference, 3),
     stages: Object.fromEntries(Object.entries(stages).map(([name, all]) => [name, median(all)])),
   };
 }
 
-/** What a full-resolution Lanczos3 makes of the decoded picture: no shrinking on load. */
-async function makeReference(source: BenchSource, size: readonly [number, number]) {
+/**
+ * What a full-resolution Lanczos3 makes of the decoded picture: no shrinking on load. Enlargements
+ * are done in float64 here: libvips moves them by half a pixel of the result.
+ */
+async function makeReference(
+  source: BenchSource,
+  size: readonly [number, number],
+): Promise<Uint8Array> {
   const { data, info } = await sharp(source.bytes).autoOrient().removeAlpha().raw()
     .toBuffer({ resolveWithObject: true });
   const raw = { width: info.width, height: info.height, channels: info.channels };
+  const target = { width: size[0], height: size[1] };
+  if (info.width < size[0] || info.height < size[1]) {
+    const spec = {
+      ...target,
+      fit: "cover",
+      focal: CENTRE,
+      quality: QUALITY,
+      format: "png",
+    } as const;
+    return lanczosReference({ ...raw, data }, placeSource(raw, spec).crop, target);
+  }
   return await sharp(data, { raw }).resize(size[0], size[1], { fit: "cover", kernel: "lanczos3" })
     .toColourspace("srgb").raw().toBuffer();
 }
 
 async function rawPixels(file: Uint8Array): Promise<Uint8Array> {
   return await sharp(file).removeAlpha().toColourspace("srgb").raw().toBuffer();
-}
-
-function psnr(a: Uint8Array, b: Uint8Array): number {
-  let sum = 0;
-  for (let i = 0; i < a.length; i++) sum += (a[i] - b[i]) ** 2;
-  return 10 * Math.log10(255 ** 2 / (sum / a.length));
 }
 
 function geometricMean(values: number[]): number {
