@@ -11,6 +11,8 @@ import { createFocalPointStore } from "./adapters/postgres/focal_points.ts";
 import { createUploadQuota } from "./adapters/postgres/upload_quota.ts";
 import { createKeyCatalog } from "./adapters/postgres/key_catalog.ts";
 import { createPlaceholderMaker } from "./adapters/workers/placeholder_maker.ts";
+import { createUsageStore } from "./adapters/postgres/usage_store.ts";
+import { createArchiving } from "./app/archiving.ts";
 import { openCatalog } from "./app/catalog.ts";
 import { buildAllowList, createDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
@@ -31,8 +33,9 @@ import { purgeRoutes } from "./http/routes/purge.ts";
 import { RENDERER_VERSION } from "./image/renderer_version.ts";
 import { createKeyAuthenticator } from "./keys/key_authenticator.ts";
 import type { JobName, JobRunner } from "./jobs/schedule.ts";
-import type { Logger } from "./telemetry/logger.ts";
+import { describeError, type Logger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
+import { createUsageRecorder } from "./variants/usage_recorder.ts";
 
 /** How long a readiness probe of one dependency may take. Milliseconds. */
 const PROBE_TIMEOUT_MS = 2_000;
@@ -74,7 +77,15 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     observer,
     logger,
   });
-  const delivery = createDelivery(config, { database, store, metrics, observer, shared });
+  const usage = createUsageStore(database);
+  const access = createUsageRecorder({
+    store: usage,
+    newId: () => crypto.randomUUID(),
+    now: () => new Date(),
+    reportFailure: (error) =>
+      logger.log("warn", "usage not recorded", { error: describeError(error) }),
+  });
+  const delivery = createDelivery(config, { database, store, metrics, observer, shared, access });
   const ingestion = createIngestion(config, {
     database,
     store,
@@ -98,11 +109,20 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     logger,
   });
   const reconciling = createReconciling({ database, store, metrics, logger });
+  const archiving = createArchiving(config, {
+    database,
+    store,
+    logger,
+    authenticator,
+    onRestored: (hash) => delivery.variants.forget(hash),
+  });
   const jobs: Readonly<Record<JobName, () => Promise<unknown>>> = {
     "sweep-uploads": () => ingestion.sweep.run(),
     "finish-purges": () => purges.runPending(),
     "make-partitions": () => ensurePartitions(database, { monthsAhead: 2 }),
     "reconcile": () => reconciling.runDaily(),
+    "archive-unused": () => archiving.archiveUnused(),
+    "finish-restores": () => archiving.finishRestores(),
   };
   const runJob: JobRunner = async (name) => {
     logger.log("info", "job finished", { job: name, report: await jobs[name]() });
@@ -132,6 +152,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       ...delivery.routes,
       purgeRoutes({ purges, authenticator }),
       reconciling.routes(authenticator),
+      archiving.routes,
       assetVariantRoutes({
         authenticator,
         purges,
@@ -142,7 +163,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
         allowList: buildAllowList(config),
         service: delivery.variants,
         cache: shared?.cache ?? null,
-        ledger: null,
+        ledger: usage,
       }),
       createManaging(config, { database, authenticator, purges, logger }),
     ],
@@ -164,6 +185,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     },
     async close() {
       await Promise.all([ingestion.ingest.settled(), reconciling.reconciler.close()]);
+      await access.close();
       await delivery.close();
       shared?.close();
       await store.close();

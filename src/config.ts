@@ -5,6 +5,7 @@
  */
 import { readDelivery } from "./delivery_config.ts";
 import { type EnvEntry, EnvReader, type EnvSource } from "./env_reader.ts";
+import { guessDialect, readUpkeep, type S3Dialect } from "./upkeep_config.ts";
 
 const KIB = 2 ** 10;
 const MIB = 2 ** 20;
@@ -32,6 +33,8 @@ export type StorageConfig =
     readonly region: string;
     readonly accessKeyId: string;
     readonly secretAccessKey: string;
+    /** Which S3 it is: they differ in storage classes. */
+    readonly dialect: S3Dialect;
   };
 
 /** Where variants are shared between instances. `platform` is Deno Deploy's own KV. */
@@ -58,6 +61,7 @@ export interface Config {
   readonly metricsExporter: "runtime" | "prometheus";
   readonly delivery: ReturnType<typeof readDelivery>;
   readonly render: ReturnType<typeof readRender>;
+  readonly upkeep: ReturnType<typeof readUpkeep>;
 }
 
 /** The outcome of reading the environment. */
@@ -99,6 +103,7 @@ export function readConfig(source: EnvSource): ConfigResult {
     metricsExporter: source("OTEL_DENO") === "true" ? "runtime" : "prometheus",
     delivery: readDelivery(env),
     render: readRender(env),
+    upkeep: readUpkeep(env),
   };
   if (production) refuseDevelopmentDefaults(config, env.problems);
   if (env.problems.length > 0) return { ok: false, problems: env.problems, entries: env.entries };
@@ -171,11 +176,17 @@ function readStorage(env: EnvReader, dataDir: string): StorageConfig {
     secret: true,
   });
   const signingSecret = env.optional("DISK_SIGNING_SECRET", { secret: true });
+  const dialect = env.choice("S3_DIALECT", guessDialect(endpoint), [
+    "aws",
+    "r2",
+    "ceph",
+    "ceph-tiered",
+  ]);
   const parts = { S3_ENDPOINT: endpoint, S3_BUCKET: bucket, S3_ACCESS_KEY_ID: accessKeyId };
   const given = { ...parts, S3_SECRET_ACCESS_KEY: secretAccessKey };
   const missing = Object.entries(given).filter(([, value]) => value === undefined);
   if (endpoint && bucket && accessKeyId && secretAccessKey) {
-    return { kind: "s3", endpoint, bucket, region, accessKeyId, secretAccessKey };
+    return { kind: "s3", endpoint, bucket, region, accessKeyId, secretAccessKey, dialect };
   }
   if (missing.length < Object.keys(given).length) {
     for (const [name] of missing) {

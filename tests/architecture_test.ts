@@ -167,7 +167,9 @@ function layerOf(path: string): string {
   if (path === "main.ts") return "main";
   const [, top] = path.split("/");
   if (top === "app.ts" || top === "app") return "app";
-  if (["config.ts", "delivery_config.ts", "env_reader.ts"].includes(top)) return "config";
+  if (["config.ts", "delivery_config.ts", "upkeep_config.ts", "env_reader.ts"].includes(top)) {
+    return "config";
+  }
   if (top === "errors.ts") return "errors";
   if (FEATURES.includes(top)) return "feature";
   assert.ok(top in MAY_IMPORT, `${path} is in no known layer`);

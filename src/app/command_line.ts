@@ -28,6 +28,7 @@ const COMMANDS = {
   migrate: "bring the database up to date",
   keys: "add, list and revoke API keys",
   reconcile: "compare the catalog with the bucket",
+  lifecycle: "show or set the bucket's rules",
   sign: "print a signed URL",
   config: "print the effective configuration",
 } as const;
@@ -72,6 +73,10 @@ const RUNNERS: Readonly<Record<Exclude<Command, "config">, Run>> = {
   migrate: runMigrate,
   keys: runKeys,
   reconcile: runReconcile,
+  lifecycle: async (config, args) => {
+    const { runLifecycle } = await import("./maintenance.ts");
+    return await runLifecycle(config, args);
+  },
   sign: runSign,
 };
 

@@ -14,7 +14,7 @@ import type { Metrics } from "../telemetry/metrics.ts";
 import { createAssetDirectory } from "../variants/asset_directory.ts";
 import { createOriginalReader } from "../variants/original_reader.ts";
 import { createOriginalService } from "../variants/original_service.ts";
-import type { DeliveryObserver } from "../variants/ports.ts";
+import type { AccessRecorder, DeliveryObserver } from "../variants/ports.ts";
 import type { SharedCache } from "./shared_cache.ts";
 import { createVariantService, type VariantService } from "../variants/variant_service.ts";
 
@@ -34,6 +34,7 @@ export interface DeliveryParts {
   readonly observer: DeliveryObserver;
   /** Null when instances share nothing. */
   readonly shared: SharedCache | null;
+  readonly access: AccessRecorder;
 }
 
 /** Wires the delivery of variants and originals. */
@@ -46,7 +47,7 @@ export function createDelivery(
   const catalog = createDeliveryCatalog(parts.database);
   const directory = createAssetDirectory({ lookup: catalog, nowMs });
   const reader = createOriginalReader(parts.store);
-  const { observer, shared } = parts;
+  const { access, observer, shared } = parts;
   const renderer = createRenderPool({
     size: render.workers,
     timeLimitMs: render.timeLimitMs,
@@ -61,6 +62,7 @@ export function createDelivery(
     renderer,
     missing: catalog,
     observer,
+    access,
     nowMs,
     rendererVersion: RENDERER_VERSION,
     cache: shared?.cache ?? null,
@@ -70,7 +72,7 @@ export function createDelivery(
     maxRenders: render.workers + 2,
     maxWaitingRenders: Math.max(256, render.queueLimit),
   });
-  const originals = createOriginalService({ directory, reader, missing: catalog });
+  const originals = createOriginalService({ directory, reader, missing: catalog, access });
   const signatures = {
     keys: delivery.signingKeys,
     required: delivery.requireSignatures,

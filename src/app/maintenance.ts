@@ -5,6 +5,7 @@
  * @module
  */
 import type { Database } from "../adapters/postgres/database.ts";
+import { runLifecycleCommand } from "../cli/lifecycle.ts";
 import { runReconcileCommand } from "../cli/reconcile.ts";
 import { printErrorLine, printLine, writeAll } from "../cli/terminal.ts";
 import type { Config } from "../config.ts";
@@ -45,6 +46,19 @@ export async function reconcileOnce(config: Config, parts: CommandParts): Promis
       logger.flush();
     }
   });
+}
+
+/** `lifecycle --show|--apply`. */
+export async function runLifecycle(config: Config, args: readonly string[]): Promise<number> {
+  const { storage, upload } = config;
+  return await withStorage(config, (bucket) =>
+    runLifecycleCommand(args, {
+      bucket,
+      dialect: storage.kind === "s3" ? storage.dialect : "ceph-tiered",
+      uploadDays: Math.ceil(upload.sessionTtlMs / (24 * 3_600_000)),
+      printLine,
+      printErrorLine,
+    }));
 }
 
 async function withStorage<T>(

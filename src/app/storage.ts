@@ -25,5 +25,7 @@ export async function openStorage(config: Config["storage"]): Promise<Storage> {
     return { store, diskPresigner: store.presigner };
   }
   const { createS3ObjectStore } = await import("../adapters/s3/s3_object_store.ts");
-  return { store: createS3ObjectStore(config), diskPresigner: null };
+  const { R2_STORAGE_CLASSES } = await import("../adapters/s3/s3_storage_class.ts");
+  const storageClasses = config.dialect === "r2" ? R2_STORAGE_CLASSES : undefined;
+  return { store: createS3ObjectStore({ ...config, storageClasses }), diskPresigner: null };
 }

@@ -11,6 +11,8 @@ export const SCHEDULE = {
   "finish-purges": "* * * * *",
   "make-partitions": "23 2 * * *",
   "reconcile": "41 3 * * *",
+  "archive-unused": "17 4 1 * *",
+  "finish-restores": "*/10 * * * *",
 } as const;
 
 /** The name of a scheduled job. */

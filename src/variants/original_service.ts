@@ -58,7 +58,13 @@ export function createOriginalService(options: OriginalServiceOptions): Original
           await original.body.cancel();
           throw mismatch();
         }
-        access?.record({ hash: record.hash, variant: null, tier: "ORIGIN", bytes: lengthBytes });
+        access?.record({
+          hash: record.hash,
+          variant: null,
+          tier: "ORIGIN",
+          bytes: lengthBytes,
+          renderMs: null,
+        });
         return passExactLength(original.body, lengthBytes);
       } catch (error) {
         if (!hasCode(error, "asset_archived")) throw error;

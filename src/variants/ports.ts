@@ -175,6 +175,8 @@ export interface AccessRecorder {
     readonly variant: string | null;
     readonly tier: DeliveryTier;
     readonly bytes: number;
+    /** Compute time, when this delivery rendered the variant; null when it did not. Milliseconds. */
+    readonly renderMs: number | null;
   }): void;
 }
 

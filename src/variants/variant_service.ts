@@ -251,6 +251,9 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
         variant: formatVariantSpec(request.spec),
         tier: delivery.kind === "variant" ? delivery.tier : "NOT_MODIFIED",
         bytes: delivery.kind === "variant" ? delivery.entry.bytes.byteLength : 0,
+        renderMs: delivery.kind === "variant" && delivery.lock === "leader"
+          ? sumCompute(delivery.stages)
+          : null,
       });
       return delivery;
     },
@@ -264,4 +267,19 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     settled: async () => void await Promise.all(beside),
     peekBytes: (key) => memory.peek(key)?.bytes.byteLength ?? null,
   };
+}
+
+/** Stages in which a request waits, and nothing is computed for it. */
+const WAITING_STAGES: ReadonlySet<string> = new Set([
+  "lookup",
+  "kv",
+  "wait",
+  "line",
+  "read",
+  "queue",
+]);
+
+function sumCompute(stages: Readonly<Record<string, number>>): number {
+  return Object.entries(stages)
+    .reduce((sum, [name, ms]) => WAITING_STAGES.has(name) ? sum : sum + ms, 0);
 }

@@ -13,6 +13,13 @@ export const AWS_STORAGE_CLASSES: StorageClassNames = {
   archive: "GLACIER",
 };
 
+/** R2's names. What would go to an archive goes to the coldest class there is. */
+export const R2_STORAGE_CLASSES: StorageClassNames = {
+  standard: "STANDARD",
+  infrequent: "STANDARD_IA",
+  archive: "STANDARD_IA",
+};
+
 /** Names that others may have set, by our classes. GLACIER_IR is read at once, so no archive. */
 const KNOWN_NAMES: Readonly<Record<string, StorageClass>> = {
   STANDARD_IA: "infrequent",
