@@ -87,18 +87,21 @@ async function runAutocannon(url: string, headers: readonly string[]): Promise<L
   };
 }
 
-/** Serves the bytes and nothing else: what Deno itself costs. */
-async function startBareServer(file: string): Promise<ServiceProcess> {
+/** Serves the bytes under the given headers and does nothing else: what Deno itself costs. */
+async function startBareServer(
+  file: string,
+  headers: Readonly<Record<string, string>>,
+): Promise<ServiceProcess> {
   const code = `
     const bytes = await Deno.readFile(Deno.args[0]);
-    const headers = { "content-type": "image/jpeg" };
+    const headers = JSON.parse(Deno.args[1]);
     Deno.serve({ port: 0, hostname: "127.0.0.1", onListen: ({ port }) =>
       console.log("listens on http://localhost:" + port) }, () => new Response(bytes, { headers }));
   `;
   const path = join(dirname(file), "bare.ts");
   await Deno.writeTextFile(path, code);
   const child = new Deno.Command(Deno.execPath(), {
-    args: ["run", "-A", path, file],
+    args: ["run", "-A", path, file, JSON.stringify(headers)],
     stdout: "piped",
     stderr: "null",
   }).spawn();
@@ -188,9 +191,13 @@ async function run(): Promise<void> {
     const bytes = await variant.bytes();
     sizeBytes = bytes.byteLength;
     await Deno.writeFile(`${temporary}/variant.jpg`, bytes);
-    await using bare = await startBareServer(`${temporary}/variant.jpg`);
+    const file = `${temporary}/variant.jpg`;
+    await using bare = await startBareServer(file, { "content-type": "image/jpeg" });
+    const { date: _date, ...headers } = Object.fromEntries(variant.headers);
+    await using full = await startBareServer(file, headers);
     await measureAll(results, [
       { name: "bare Deno.serve", url: bare.origin },
+      { name: "same headers", url: full.origin },
       { name: "warm hit", url },
       { name: "304", url, headers: { "if-none-match": variant.headers.get("etag")! } },
       { name: "403", url: `${service.origin}/${hash}/641x481/80.webp`, refused: true },
