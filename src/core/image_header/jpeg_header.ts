@@ -12,7 +12,8 @@ import {
 } from "../image_facts.ts";
 import { hasText, u16be } from "./byte_order.ts";
 import { parseExifOrientation } from "./exif_orientation.ts";
-import { type HeaderReader, truncated, undecodable, unsupported } from "./header_reader.ts";
+import { type HeaderReader, truncated, undecodable } from "./header_reader.ts";
+import { readJpegLineCount } from "./jpeg_line_count.ts";
 import { locateIcc } from "./icc_profile.ts";
 
 /** Most bytes of padding or garbage between two segments. */
@@ -88,6 +89,7 @@ export async function parseJpegHeader(reader: HeaderReader): Promise<ImageFacts>
     at += Math.max(2, length);
   }
   if (!seen.frame) throw undecodable("The JPEG has no frame header before its first scan");
+  if (seen.frame.height === 0) seen.frame.height = await readJpegLineCount(reader, at);
   return await toFacts(reader, seen, seen.frame);
 }
 
@@ -140,7 +142,6 @@ function parseFrame(marker: number, data: Uint8Array): Frame {
   const height = u16be(data, 1);
   const width = u16be(data, 3);
   if (width === 0) throw undecodable("The JPEG frame header says zero width");
-  if (height === 0) throw unsupported("JPEG with its height after the scan (DNL) is not supported");
   const componentIds: number[] = [];
   for (let i = 0; i < components; i++) componentIds.push(data[6 + i * 3]);
   return { process: PROCESSES[marker], bitDepth: data[0], width, height, componentIds };
