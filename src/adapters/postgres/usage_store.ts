@@ -22,10 +22,13 @@ export function createUsageStore(database: Database): UsageStore & VariantLedger
           delete from usage_flush where at < clock_timestamp() - ${REMEMBERED}::interval`;
       }, { name: "usage.add" }),
     async find(hash) {
-      const rows = await database.read((sql) =>
-        sql<{ variant: string; hits: number; bytes: number }[]>`
+      const rows = await database.read(
+        (sql) =>
+          sql<{ variant: string; hits: number; bytes: number }[]>`
           select variant, requests as hits, variant_bytes as bytes from variant_stat
-          where content_hash = decode(${hash}, 'hex')`, { name: "usage.find", tolerateLag: true });
+          where content_hash = decode(${hash}, 'hex')`,
+        { name: "usage.find", tolerateLag: true },
+      );
       return new Map(rows.map(({ variant, hits, bytes }) => [variant, { hits, bytes }]));
     },
   };
