@@ -14,6 +14,7 @@ import { createPlaceholderMaker } from "./adapters/workers/placeholder_maker.ts"
 import { createUsageStore } from "./adapters/postgres/usage_store.ts";
 import { createArchiving } from "./app/archiving.ts";
 import { openCatalog } from "./app/catalog.ts";
+import { createCosting } from "./app/costing.ts";
 import { buildAllowList, createDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
 import { createManaging } from "./app/managing.ts";
@@ -109,6 +110,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     logger,
   });
   const reconciling = createReconciling({ database, store, metrics, logger });
+  const costing = createCosting(config, database);
   const archiving = createArchiving(config, {
     database,
     store,
@@ -123,6 +125,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     "reconcile": () => reconciling.runDaily(),
     "archive-unused": () => archiving.archiveUnused(),
     "finish-restores": () => archiving.finishRestores(),
+    "cost-digest": () => costing.sendDigest(),
   };
   const runJob: JobRunner = async (name) => {
     logger.log("info", "job finished", { job: name, report: await jobs[name]() });
@@ -153,6 +156,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       purgeRoutes({ purges, authenticator }),
       reconciling.routes(authenticator),
       archiving.routes,
+      costing.routes(authenticator),
       assetVariantRoutes({
         authenticator,
         purges,

@@ -29,6 +29,7 @@ const COMMANDS = {
   keys: "add, list and revoke API keys",
   reconcile: "compare the catalog with the bucket",
   lifecycle: "show or set the bucket's rules",
+  cost: "what a month costs",
   sign: "print a signed URL",
   config: "print the effective configuration",
 } as const;
@@ -77,6 +78,7 @@ const RUNNERS: Readonly<Record<Exclude<Command, "config">, Run>> = {
     const { runLifecycle } = await import("./maintenance.ts");
     return await runLifecycle(config, args);
   },
+  cost: runCost,
   sign: runSign,
 };
 
@@ -149,6 +151,15 @@ async function runKeys(config: Config, args: readonly string[]): Promise<number>
 async function runReconcile(config: Config, args: readonly string[]): Promise<number> {
   const { reconcileOnce } = await import("./maintenance.ts");
   return await withDatabase(config, (database) => reconcileOnce(config, { database, args }));
+}
+
+async function runCost(config: Config, args: readonly string[]): Promise<number> {
+  const { runCostCommand } = await import("../cli/cost.ts");
+  const { createCosting } = await import("./costing.ts");
+  return await withDatabase(config, (database) => {
+    const { report } = createCosting(config, database);
+    return runCostCommand(args, { report, printLine, printErrorLine });
+  });
 }
 
 /** Runs a command on the database; one that cannot be reached is the operator's to mend. */

@@ -13,7 +13,7 @@ import {
   DEFAULT_RECONCILE_LIMITS,
   type Reconciler,
 } from "../reconcile/reconciler.ts";
-import { calculateDriftRatio, countMismatches } from "../reconcile/run_counts.ts";
+import { calculateDriftRatio, countMismatches } from "../core/drift_ratio.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
 import { createUuidV7 } from "./uuid_v7.ts";

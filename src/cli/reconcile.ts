@@ -3,7 +3,7 @@ import { AppError } from "../errors.ts";
 import { DRIFT_KINDS } from "../core/drift.ts";
 import type { ReconcileRecords, RunRecord } from "../reconcile/ports.ts";
 import type { Reconciler } from "../reconcile/reconciler.ts";
-import { calculateDriftRatio, countMismatches } from "../reconcile/run_counts.ts";
+import { calculateDriftRatio, countMismatches } from "../core/drift_ratio.ts";
 import { parseShardPrefix } from "../reconcile/shard_prefix.ts";
 
 /** What {@linkcode runReconcileCommand} needs. */

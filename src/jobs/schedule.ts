@@ -13,6 +13,8 @@ export const SCHEDULE = {
   "reconcile": "41 3 * * *",
   "archive-unused": "17 4 1 * *",
   "finish-restores": "*/10 * * * *",
+  // Daily; the later calls are for a receiver that was away.
+  "cost-digest": "12 6-22 * * *",
 } as const;
 
 /** The name of a scheduled job. */

@@ -43,14 +43,3 @@ export function addCounts(a: RunCounts, b: RunCounts): MutableCounts {
   }
   return sum;
 }
-
-/** Findings of a run, hash mismatches of the scrub included. */
-export function countMismatches(counts: RunCounts): number {
-  return DRIFT_KINDS.reduce((sum, kind) => sum + counts.found[kind], counts.scrubMismatches);
-}
-
-/** Findings per thing looked at, 0 to 1. */
-export function calculateDriftRatio(counts: RunCounts): number {
-  const looked = Math.max(counts.rows, counts.objects);
-  return looked === 0 ? 0 : Math.min(1, countMismatches(counts) / looked);
-}

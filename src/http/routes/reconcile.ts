@@ -2,7 +2,7 @@ import { type Context, Hono } from "hono";
 import { AppError } from "../../errors.ts";
 import type { Finding, ReconcileRecords, RunRecord } from "../../reconcile/ports.ts";
 import type { Reconciler, RunRequest } from "../../reconcile/reconciler.ts";
-import { calculateDriftRatio, countMismatches } from "../../reconcile/run_counts.ts";
+import { calculateDriftRatio, countMismatches } from "../../core/drift_ratio.ts";
 import { parseShardPrefix } from "../../reconcile/shard_prefix.ts";
 import type { HttpEnv } from "../http_env.ts";
 import { methodNotAllowed } from "../method_not_allowed.ts";

@@ -14,7 +14,7 @@ import type {
   RunRecord,
 } from "../../../src/reconcile/ports.ts";
 import { createReconciler, DEFAULT_RECONCILE_LIMITS } from "../../../src/reconcile/reconciler.ts";
-import { calculateDriftRatio } from "../../../src/reconcile/run_counts.ts";
+import { calculateDriftRatio } from "../../../src/core/drift_ratio.ts";
 
 const NOW_MS = Date.UTC(2026, 0, 15);
 const DAY_MS = 24 * 3_600_000;
