@@ -81,8 +81,9 @@ export interface CostAssumptions {
   /** Bytes of a database row of an asset, and of a variant where each has one. */
   readonly assetRowBytes: number;
   readonly variantRowBytes: number;
-  /** Bytes of one value in KV. */
-  readonly kvChunkBytes: number;
+  /** Bytes that one unit of reading from, and of writing to, KV is for. */
+  readonly kvReadUnitBytes: number;
+  readonly kvWriteUnitBytes: number;
 }
 
 /** Assumptions of our own. */
@@ -91,7 +92,8 @@ export const DEFAULT_ASSUMPTIONS: CostAssumptions = {
   renderMs: 80,
   assetRowBytes: 1_200,
   variantRowBytes: 400,
-  kvChunkBytes: 60 * 1024,
+  kvReadUnitBytes: 4096,
+  kvWriteUnitBytes: 1024,
 };
 
 /** Parts of a bill. US dollars per month. */
@@ -212,9 +214,10 @@ function priceOnDemand(
   prices: PriceProfile,
   { assumptions, perVariant }: Estimates,
 ): CostLines {
-  const chunks = Math.max(1, Math.ceil(perVariant.bytes / assumptions.kvChunkBytes)) + 1;
-  const kvReads = (usage.kvHits + usage.misses) * chunks;
-  const kvWrites = usage.renders * chunks;
+  const { kvReadUnitBytes, kvWriteUnitBytes } = assumptions;
+  // Looking in vain costs a unit too.
+  const kvReads = usage.misses + usage.kvHits * Math.ceil(perVariant.bytes / kvReadUnitBytes);
+  const kvWrites = usage.renders * Math.ceil(perVariant.bytes / kvWriteUnitBytes);
   // An upload is one write and one look; a render and an original are one read each.
   const classB = usage.newAssets + usage.renders + usage.originalRequests;
   return {

@@ -87,7 +87,7 @@ function calculateReference(usage: UsageReading): ReferenceCost {
 }
 
 function listAssumptions(usage: UsageReading, profile: PriceProfile): string[] {
-  const { variantSizeShare, renderMs, assetRowBytes, variantRowBytes } = DEFAULT_ASSUMPTIONS;
+  const { variantSizeShare, renderMs, ...assumed } = DEFAULT_ASSUMPTIONS;
   return [
     `Requests, renders, compute and egress are those of ${usage.days} days, as of 30 days.`,
     "Requests that a CDN answers never reach the service: they are in neither bill.",
@@ -100,7 +100,10 @@ function listAssumptions(usage: UsageReading, profile: PriceProfile): string[] {
     usage.renders > 0
       ? "The compute time of a variant is the mean of those that were rendered."
       : `A variant is taken to need ${renderMs} ms.`,
-    `A database row takes ${assetRowBytes} bytes per asset, ${variantRowBytes} per variant.`,
+    `A database row takes ${assumed.assetRowBytes} bytes per asset, ${assumed.variantRowBytes} per ` +
+    "variant.",
+    `KV bills reads by ${assumed.kvReadUnitBytes} bytes and writes by ${assumed.kvWriteUnitBytes} ` +
+    "(not confirmed), and keeps every variant that was asked for.",
     "Savings are running costs only: neither people nor migration nor tax.",
     ...profile.notes,
     ...(usage.counted ? [] : ["Nothing was counted yet: flows are zero, not an estimate."]),

@@ -62,13 +62,13 @@ Deno.test("compareCosts() prices a month, line by line, by hand", () => {
   assert.equal(round(current.requests), 6);
   // 1 M × 72 ms = 20 h × 0.5
   assert.equal(round(current.compute), 10);
-  // 50 kB is one value and its head: 2.2 M × 2 × 1 + 1 M × 2 × 3 + 20 GB × 1
-  assert.equal(round(current.cache), 4.4 + 6 + 20);
+  // 50 kB are 13 units to read and 49 to write: 1 M × 1 + 1.2 M × 13, 1 M × 49 × 3, 20 GB × 1
+  assert.equal(round(current.cache), 16.6 + 147 + 20);
   // (200 − 50) × 0.1
   assert.equal(round(current.egress), 15);
   // 5 + 1 M × 1200 bytes
   assert.equal(round(current.database), 6.2);
-  assert.equal(currentUsd, 10 + 15.5 + 1.6 + 6 + 10 + 30.4 + 15 + 6.2);
+  assert.equal(currentUsd, 10 + 15.5 + 1.6 + 6 + 10 + 183.6 + 15 + 6.2);
 });
 
 Deno.test("compareCosts() prices five variants of everything, by hand", () => {
