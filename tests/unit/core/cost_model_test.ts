@@ -68,7 +68,7 @@ Deno.test("compareCosts() prices a month, line by line, by hand", () => {
   assert.equal(round(current.egress), 15);
   // 5 + 1 M × 1200 bytes
   assert.equal(round(current.database), 6.2);
-  assert.equal(currentUsd, 10 + 15.5 + 1.6 + 6 + 10 + 183.6 + 15 + 6.2);
+  assert.equal(currentUsd, round(10 + 15.5 + 1.6 + 6 + 10 + 183.6 + 15 + 6.2));
 });
 
 Deno.test("compareCosts() prices five variants of everything, by hand", () => {
