@@ -25,6 +25,7 @@ import { observeDelivery } from "./app/observe_delivery.ts";
 import { observeAnswers, observeDatabase } from "./app/observe_service.ts";
 import { openSharedCache } from "./app/shared_cache.ts";
 import { openStorage } from "./app/storage.ts";
+import { traceDatabase, traceStore } from "./app/traced.ts";
 import type { ContentHash } from "./core/content_hash.ts";
 import { createHttpApp } from "./http/app.ts";
 import { assetVariantRoutes } from "./http/routes/asset_variants.ts";
@@ -36,6 +37,7 @@ import { createKeyAuthenticator } from "./keys/key_authenticator.ts";
 import type { JobName, JobRunner } from "./jobs/schedule.ts";
 import { describeError, type Logger } from "./telemetry/logger.ts";
 import { createMetrics } from "./telemetry/metrics.ts";
+import { createTracing } from "./telemetry/tracing.ts";
 import { createUsageRecorder } from "./variants/usage_recorder.ts";
 
 /** How long a readiness probe of one dependency may take. Milliseconds. */
@@ -57,15 +59,18 @@ export interface App extends Service {
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { logger } = options;
   const metrics = await createMetrics({ exporter: config.metricsExporter });
+  const tracing = createTracing({ exporter: config.metricsExporter });
   const catalog = await openCatalog(config.database, {
-    observe: observeDatabase(metrics),
+    observe: traceDatabase(tracing, observeDatabase(metrics)),
   });
   const { database } = catalog;
   if (options.migrate) {
     const { migrateDatabase, readMigrations } = await import("./adapters/postgres/migrations.ts");
     await migrateDatabase(database, await readMigrations());
   }
-  const { store, diskPresigner } = await openStorage(config.storage);
+  const storage = await openStorage(config.storage);
+  const { diskPresigner } = storage;
+  const store = traceStore(storage.store, tracing);
   const authenticator = createKeyAuthenticator({
     keys: createKeyCatalog(database),
     adminKey: config.adminKey,
@@ -86,7 +91,15 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     reportFailure: (error) =>
       logger.log("warn", "usage not recorded", { error: describeError(error) }),
   });
-  const delivery = createDelivery(config, { database, store, metrics, observer, shared, access });
+  const delivery = createDelivery(config, {
+    database,
+    store,
+    metrics,
+    tracing,
+    observer,
+    shared,
+    access,
+  });
   const ingestion = createIngestion(config, {
     database,
     store,
@@ -95,6 +108,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     quota,
     logger,
     metrics,
+    tracing,
     placeholders: createPlaceholderMaker({
       objects: store,
       renderer: delivery.renderer,
@@ -109,7 +123,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     shared,
     logger,
   });
-  const reconciling = createReconciling({ database, store, metrics, logger });
+  const reconciling = createReconciling({ database, store, metrics, tracing, logger });
   const costing = createCosting(config, database);
   const archiving = createArchiving(config, {
     database,
@@ -128,7 +142,9 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     "cost-digest": () => costing.sendDigest(),
   };
   const runJob: JobRunner = async (name) => {
-    logger.log("info", "job finished", { job: name, report: await jobs[name]() });
+    await tracing.run(`job ${name}`, {}, async () => {
+      logger.log("info", "job finished", { job: name, report: await jobs[name]() });
+    });
   };
   let shuttingDown = false;
   const http = createHttpApp({

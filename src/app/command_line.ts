@@ -12,6 +12,7 @@ import { formatConfigEntries } from "../cli/config.ts";
 import { printErrorLine, printLine, writeAll } from "../cli/terminal.ts";
 import { type JobRunner, registerSchedule } from "../jobs/schedule.ts";
 import { createLogger } from "../telemetry/logger.ts";
+import { readTraceIds } from "../telemetry/tracing.ts";
 import { StartError } from "./start_error.ts";
 
 const jobRunner = Promise.withResolvers<JobRunner>();
@@ -98,6 +99,7 @@ async function runService(
     write: (lines) => writeAll(Deno.stdout, lines),
     level: config.http.logLevel,
     now: () => new Date(),
+    ...(config.metricsExporter === "runtime" ? { readTraceIds } : {}),
   });
   const { createApp } = await import("../app.ts");
   const app = await createApp(config, { logger, migrate: config.environment === "development" });

@@ -11,11 +11,13 @@ import { originalRoutes } from "../http/routes/originals.ts";
 import { variantRoutes } from "../http/routes/variants.ts";
 import { RENDERER_VERSION } from "../image/renderer_version.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { createAssetDirectory } from "../variants/asset_directory.ts";
 import { createOriginalReader } from "../variants/original_reader.ts";
 import { createOriginalService } from "../variants/original_service.ts";
 import type { AccessRecorder, DeliveryObserver } from "../variants/ports.ts";
 import type { SharedCache } from "./shared_cache.ts";
+import { traceVariants } from "./traced.ts";
 import { createVariantService, type VariantService } from "../variants/variant_service.ts";
 
 /** What delivery is made of, wired up. */
@@ -31,6 +33,7 @@ export interface DeliveryParts {
   readonly database: Database;
   readonly store: ObjectStore;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly observer: DeliveryObserver;
   /** Null when instances share nothing. */
   readonly shared: SharedCache | null;
@@ -56,7 +59,7 @@ export function createDelivery(
     limits: { ...DEFAULT_IMAGE_LIMITS, maxPixels: render.maxPixels },
   });
   observeRenderer(parts.metrics, renderer);
-  const variants = createVariantService({
+  const service = createVariantService({
     directory,
     reader,
     renderer,
@@ -72,6 +75,7 @@ export function createDelivery(
     maxRenders: render.workers + 2,
     maxWaitingRenders: Math.max(256, render.queueLimit),
   });
+  const variants = traceVariants(service, parts.tracing);
   const originals = createOriginalService({ directory, reader, missing: catalog, access });
   const signatures = {
     keys: delivery.signingKeys,

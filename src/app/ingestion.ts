@@ -13,12 +13,14 @@ import { uploadRoutes } from "../http/routes/uploads.ts";
 import { createUploadAdmission, type UploadQuota } from "../http/upload_admission.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import type { Tracing } from "../telemetry/tracing.ts";
 import { createIngest } from "../uploads/ingest.ts";
 import type { FailureReporter, Ingest, PlaceholderMaker } from "../uploads/ports.ts";
 import { createFactReader } from "../uploads/read_facts.ts";
 import { createSweep, type Sweep } from "../uploads/sweep.ts";
 import { observeIngest } from "./observe_service.ts";
 import { createSpanningUploads } from "./spanning_uploads.ts";
+import { traceIngest } from "./traced.ts";
 import { createUuidV7 } from "./uuid_v7.ts";
 
 /** What uploads are made of, wired up. */
@@ -39,6 +41,7 @@ export interface IngestionParts {
   readonly quota: UploadQuota;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  readonly tracing: Tracing;
   readonly placeholders: PlaceholderMaker;
   /** Called with the hash of every upload, so that a remembered "unknown" is forgotten. */
   readonly onUploaded: (hash: ContentHash) => void;
@@ -75,7 +78,8 @@ export function createIngestion(config: Config, parts: IngestionParts): Ingestio
     now: () => new Date(),
     reportFailure,
   });
-  const announcing = announceUploads(observeIngest(ingest, parts.metrics), parts.onUploaded);
+  const traced = traceIngest(observeIngest(ingest, parts.metrics), parts.tracing);
+  const announcing = announceUploads(traced, parts.onUploaded);
   const admission = createUploadAdmission({
     quota: parts.quota,
     maxConcurrentPerKey: upload.concurrentPerKey,

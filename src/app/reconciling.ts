@@ -16,6 +16,7 @@ import {
 import { calculateDriftRatio, countMismatches } from "../core/drift_ratio.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 import type { Metrics } from "../telemetry/metrics.ts";
+import { NO_TRACING, type Tracing } from "../telemetry/tracing.ts";
 import { createUuidV7 } from "./uuid_v7.ts";
 
 /** What reconciliation needs of the other parts. */
@@ -24,6 +25,8 @@ export interface ReconcilingParts {
   readonly store: ObjectStore;
   readonly logger: Logger;
   readonly metrics: Metrics;
+  /** @default {NO_TRACING} */
+  readonly tracing?: Tracing;
 }
 
 /** Reconciliation, wired up. */
@@ -40,7 +43,7 @@ const REFRESH_MS = 60_000;
 
 /** Wires the comparison of catalog and bucket. */
 export function createReconciling(parts: ReconcilingParts): Reconciling {
-  const { database, logger, metrics } = parts;
+  const { database, logger, metrics, tracing = NO_TRACING } = parts;
   const records = createReconcileRecords(database);
   const gauges = observeLatestRun(records, metrics);
   const reconciler = createReconciler({
@@ -56,6 +59,7 @@ export function createReconciling(parts: ReconcilingParts): Reconciling {
       logger.log("warn", event, { ...about, error: describeError(error) }),
     onFinished(run, durationMs) {
       metrics.record("reconcile_duration_ms", durationMs);
+      tracing.record("reconcile", { durationMs, attributes: { "facet.status": run.status } });
       gauges.forget();
       logger.log("info", "reconciled", { run: run.id, counts: run.counts });
     },

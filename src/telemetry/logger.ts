@@ -30,6 +30,8 @@ export interface LoggerOptions {
   readonly now: () => Date;
   /** How long a line may wait, in milliseconds. 0 writes at once. Default 100. */
   readonly flushAfterMs?: number;
+  /** Members that lead from a line to the trace it belongs to; undefined outside of traces. */
+  readonly readTraceIds?: () => LogFields | undefined;
 }
 
 const SEVERITY: Readonly<Record<LogLevel, number>> = { debug: 0, info: 1, warn: 2, error: 3 };
@@ -42,7 +44,7 @@ const MAX_CAUSE_DEPTH = 4;
 
 /** Creates a logger. Call `flush()` before the process ends. */
 export function createLogger(options: LoggerOptions): Logger {
-  const { write, level: lowest, now, flushAfterMs = 100 } = options;
+  const { write, level: lowest, now, flushAfterMs = 100, readTraceIds } = options;
   let buffer = "";
   let timer: ReturnType<typeof setTimeout> | undefined;
 
@@ -58,7 +60,7 @@ export function createLogger(options: LoggerOptions): Logger {
     flush,
     log(level, message, fields) {
       if (SEVERITY[level] < SEVERITY[lowest]) return;
-      const line = { time: now().toISOString(), level, message, ...fields };
+      const line = { time: now().toISOString(), level, message, ...fields, ...readTraceIds?.() };
       buffer += JSON.stringify(line, replaceError) + "\n";
       if (level === "error" || flushAfterMs === 0 || buffer.length > MAX_BUFFERED_CHARS) flush();
       else timer ??= setTimeout(flush, flushAfterMs);
