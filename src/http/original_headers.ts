@@ -1,3 +1,4 @@
+import { Buffer } from "node:buffer";
 import type { AssetRecord } from "../variants/ports.ts";
 import { formatContentDisposition } from "./content_disposition.ts";
 
@@ -37,5 +38,5 @@ export function buildOriginalHeaders(
 
 /** Formats a SHA-256 in hex for `Repr-Digest` and `Content-Digest` (RFC 9530). */
 export function formatDigest(hash: string): string {
-  return `sha-256=:${Uint8Array.fromHex(hash).toBase64()}:`;
+  return `sha-256=:${Buffer.from(hash, "hex").toString("base64")}:`;
 }

@@ -222,9 +222,9 @@ Deno.test("a row that changed after it was read is not touched", async () => {
     .acquire("reconcile", { holder: "test", ttlMs: 60_000 });
   const seen = (await catalog.find(hash))!;
   await world.database.write((sql) =>
-    sql`update asset_portfolio set state_changed_at = now() where content_hash = ${
-      Uint8Array.fromHex(hash)
-    }`
+    sql`
+      update asset_portfolio set state_changed_at = now()
+      where content_hash = decode(${hash}, 'hex')`
   );
   const change = { to: "MISSING", reason: "test" } as const;
   assert.ok(!await catalog.change(seen, change, lease!));
