@@ -13,6 +13,7 @@ import { AppError } from "../errors.ts";
 import { createBoxShrink } from "./box_shrink.ts";
 import { embedProfile, extractProfile } from "./containers/profile_carrier.ts";
 import { orientImage } from "./orient.ts";
+import { releaseBytes } from "./release_bytes.ts";
 import {
   buildRenderPlan,
   type DecodePlan,
@@ -110,8 +111,9 @@ export async function renderImage(
   const image = compose(orientImage(stored, plan.orientation), plan, spec.format);
   clock.mark("compose");
   const encoded = await encoder.encode(image, { quality: spec.quality });
-  clock.mark("encode");
   const { width, height } = image;
+  releaseBytes(image.pixels);
+  clock.mark("encode");
   const shape = { format: spec.format, width, height, alpha: !image.opaque };
   const bytes = profile === null ? encoded : embedProfile(encoded, profile, shape);
   clock.mark("profile");

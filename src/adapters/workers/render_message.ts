@@ -18,7 +18,9 @@ export type WorkerRequest =
     readonly spec: RenderSpec;
     readonly memoryBudgetBytes: number;
   }
-  | { readonly kind: "warm" };
+  | { readonly kind: "warm" }
+  /** Asks the worker to end itself; it does not reply. */
+  | { readonly kind: "close" };
 
 /** Worker to pool. Each request has exactly one reply; `ready` comes once, unasked. */
 export type WorkerReply =

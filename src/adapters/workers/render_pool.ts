@@ -20,6 +20,7 @@ import type { ImageRenderer } from "../../variants/ports.ts";
 import { Admission } from "./admission.ts";
 import { findDecoderTraits } from "./decoder_traits.ts";
 import { RenderSlot } from "./render_slot.ts";
+import { returnFreedMemory } from "./tune_allocator.ts";
 
 /** How large a pool is and what it may take. */
 export interface RenderPoolOptions {
@@ -40,7 +41,7 @@ export interface RenderPoolOptions {
   readonly queueWaitMs?: number;
   /** Sent to clients that are turned away. Default 2. */
   readonly retryAfterSeconds?: number;
-  /** A worker is replaced after a render above this, or when it holds more. Default 96 MiB. */
+  /** A worker is replaced after a render above this, or when it holds more. Default 80 MiB. */
   readonly retireAboveBytes?: number;
   readonly limits?: ImageLimits;
 }
@@ -68,6 +69,7 @@ export interface RenderPool extends ImageRenderer {
 
 /** Creates a pool. Workers start when the first render, or {@linkcode RenderPool.warm}, needs them. */
 export function createRenderPool(options: RenderPoolOptions = {}): RenderPool {
+  returnFreedMemory();
   return new WorkerRenderPool(options);
 }
 
@@ -97,7 +99,7 @@ class WorkerRenderPool implements RenderPool {
       queueWaitMs: options.queueWaitMs ?? timeLimitMs,
       retryAfterSeconds: options.retryAfterSeconds ?? 2,
     });
-    const retireAboveBytes = options.retireAboveBytes ?? 96 * MEBIBYTE;
+    const retireAboveBytes = options.retireAboveBytes ?? 80 * MEBIBYTE;
     this.#slots = Array.from(
       { length: size },
       () => new RenderSlot({ timeLimitMs, retireAboveBytes }),

@@ -5,6 +5,7 @@
  */
 
 import { renderImage } from "../../image/pipeline.ts";
+import { releaseBytes } from "../../image/release_bytes.ts";
 import { createPipelineParts } from "./codec_registry.ts";
 import { formatFailure, type WorkerReply, type WorkerRequest } from "./render_message.ts";
 import { warmPipeline } from "./warm_pipeline.ts";
@@ -12,6 +13,7 @@ import { warmPipeline } from "./warm_pipeline.ts";
 /** The part of the worker's global scope that is used; its types are not in the default library. */
 interface WorkerScope {
   onmessage: ((event: MessageEvent<WorkerRequest>) => void) | null;
+  close(): void;
   postMessage(reply: WorkerReply, transfer: Transferable[]): void;
 }
 
@@ -19,13 +21,17 @@ const scope = globalThis as unknown as WorkerScope;
 const parts = createPipelineParts();
 
 scope.onmessage = async ({ data }) => {
+  if (data.kind === "close") {
+    scope.close();
+    return;
+  }
   if (data.kind === "warm") {
     await warmPipeline(parts);
     scope.postMessage({ kind: "warmed" }, []);
     return;
   }
   try {
-    const image = await renderImage(data, parts);
+    const image = await renderImage(data, parts).finally(() => releaseBytes(data.source));
     scope.postMessage({ kind: "rendered", image, heldBytes: heldBytes() }, [image.bytes.buffer]);
   } catch (error) {
     scope.postMessage(

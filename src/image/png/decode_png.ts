@@ -8,6 +8,7 @@
  */
 
 import { AppError } from "../../errors.ts";
+import { releaseBytes } from "../release_bytes.ts";
 import { writeRgbaStrips } from "../rgba_source.ts";
 import { LANE1, LANE2, type StripSink } from "../strip.ts";
 import { inflatePieces } from "./inflate_stream.ts";
@@ -71,7 +72,10 @@ export async function decodePng(
   if (!frame.complete) {
     throw new AppError("image_truncated", "The PNG ends before its last row");
   }
-  if (frame instanceof FrameWriter) writeRgbaStrips(frame, sink);
+  if (frame instanceof FrameWriter) {
+    writeRgbaStrips(frame, sink);
+    releaseBytes(frame.pixels);
+  }
 }
 
 /**
