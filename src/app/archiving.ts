@@ -4,6 +4,7 @@ import { createJobLeases } from "../adapters/postgres/job_leases.ts";
 import type { Config } from "../config.ts";
 import type { ContentHash } from "../core/content_hash.ts";
 import type { ObjectStore } from "../core/object_store.ts";
+import type { StorageClass } from "../core/storage_class.ts";
 import type { HttpRoutes } from "../http/http_env.ts";
 import type { Authenticator } from "../http/middleware/authentication.ts";
 import { restoreRoutes } from "../http/routes/restore.ts";
@@ -35,13 +36,13 @@ export function createArchiving(config: Config, parts: ArchivingParts): Archivin
   const catalog = createArchiveCatalog(database);
   const reportFailure = (event: string, { error, contentHash }: Failure) =>
     logger.log("warn", event, { contentHash, error: describeError(error) });
-  const { storage } = config;
-  const archive = createArchiveJob({
+  const coldClass = findColdClass(config.storage);
+  const archive = coldClass && createArchiveJob({
     catalog,
     objects: store,
     leases: createJobLeases(database),
     newId: createUuidV7,
-    coldClass: storage.kind === "s3" && storage.dialect === "r2" ? "infrequent" : "archive",
+    coldClass,
     unusedDays: config.upkeep.archiveAfterDays,
     reportFailure,
   });
@@ -53,9 +54,22 @@ export function createArchiving(config: Config, parts: ArchivingParts): Archivin
   });
   return {
     routes: restoreRoutes({ restores, authenticator: parts.authenticator }),
-    archiveUnused: () => archive.run(),
+    archiveUnused: async () => archive ? await archive.run() : "the store has no cold class",
     finishRestores: () => restores.finishPending(),
   };
+}
+
+/** The coldest class of the store; null when it has one class only. */
+function findColdClass(storage: Config["storage"]): StorageClass | null {
+  if (storage.kind === "disk") return "archive";
+  switch (storage.dialect) {
+    case "r2":
+      return "infrequent";
+    case "ceph":
+      return null;
+    default:
+      return "archive";
+  }
 }
 
 interface Failure {
