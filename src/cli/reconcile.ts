@@ -18,8 +18,7 @@ const USAGE = `Usage:
   reconcile [--dry-run] [--shard raw/ab/] [--repair]
 
 Compares the catalog with the bucket. Marks assets MISSING, READY or ARCHIVED and flags wrong ones;
-with --repair it also moves objects: orphans to quarantine/ (and later away), restored ones back to
-the standard class. With --dry-run it only tells.`;
+with --repair it also moves orphans to quarantine/, and later away. With --dry-run it only tells.`;
 
 /** Findings that are printed. */
 const MAX_PRINTED = 100;

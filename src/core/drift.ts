@@ -31,8 +31,6 @@ export interface CatalogRow {
   /** The class that the row was archived to; null otherwise. */
   readonly storageClass: StorageClass | null;
   readonly flagged: string | null;
-  /** Whether somebody asked for an archived object to be brought back. */
-  readonly restoreRequested: boolean;
   /** Milliseconds since the last change of state, by the database's clock. */
   readonly ageMs: number;
 }
@@ -88,5 +86,6 @@ function classifyStored(
   const isWarmer = row.storageClass === "infrequent"
     ? object.storageClass === "standard"
     : object.storageClass !== "archive";
-  return isWarmer || row.restoreRequested ? "restored" : null;
+  // A copy that was thawed for some days is no other class: the restore service sees to it.
+  return isWarmer ? "restored" : null;
 }

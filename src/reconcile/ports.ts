@@ -13,7 +13,7 @@ import type {
   ObjectRemover,
   ObjectWriter,
 } from "../core/object_store.ts";
-import type { ObjectTiering, StorageClass } from "../core/storage_class.ts";
+import type { StorageClass } from "../core/storage_class.ts";
 
 /** A content row as it was read, so that a write can insist on it being the same still. */
 export interface ReconcileRow extends CatalogRow {
@@ -68,7 +68,7 @@ export interface ReconcileCatalog {
 export interface RunScope {
   /** Only counts and records. */
   readonly dryRun: boolean;
-  /** Moves objects too: orphans to quarantine and, later, away; restored ones to standard. */
+  /** Moves objects too: orphans to quarantine and, later, away. */
   readonly repair: boolean;
   /** 0 to 255, both included. */
   readonly firstShard: number;
@@ -174,7 +174,6 @@ export type ReconcileObjects =
   & ObjectLister
   & ObjectReader
   & ObjectRemover
-  & ObjectTiering
   & Pick<ObjectWriter, "copy">;
 
 /** Numbers and durations (milliseconds) of a run. */

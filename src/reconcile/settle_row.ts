@@ -74,25 +74,12 @@ async function decideChange(
       if (isReadable(head)) return null;
       return { to: "ARCHIVED", storageClass: head.storageClass, reason: "moved to a cold class" };
     case "restored":
-      return await decideRestored(deps, head, context);
+      return { to: "READY", storageClass: null, reason: "moved to a warm class" };
     case "back_again":
       return await decideBackAgain(deps, { row, head }, context);
     default:
       return null;
   }
-}
-
-/** A restored copy goes away again, so that the object itself has to become warm first. */
-async function decideRestored(
-  { objects }: SettleDeps,
-  head: ObjectHead,
-  { run, signal }: RunContext,
-): Promise<RowChange | null> {
-  const change = { to: "READY", storageClass: null, reason: "restored" } as const;
-  if (!isReadable(head)) return null;
-  if (head.storageClass === "standard") return change;
-  if (!run.repair) return head.storageClass === "archive" ? null : change;
-  return await objects.setStorageClass(head.key, "standard", { signal }) ? change : null;
 }
 
 /** Its size is right; its bytes may be others, unless the store vouches for them. */

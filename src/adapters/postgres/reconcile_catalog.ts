@@ -78,7 +78,6 @@ function columns(sql: Sql): SqlFragment {
   return sql`
     encode(content_hash, 'hex') as "contentHash", state, size_bytes as "sizeBytes",
     storage_class as "storageClass", flagged,
-    restore_requested_at is not null as "restoreRequested",
     greatest(0, extract(epoch from clock_timestamp() - state_changed_at) * 1000)::float8 as "ageMs",
     (extract(epoch from state_changed_at) * 1000000)::bigint as "changedAtUs"`;
 }

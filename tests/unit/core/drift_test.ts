@@ -11,7 +11,6 @@ function row(state: AssetState, more: Partial<CatalogRow> = {}): CatalogRow {
     sizeBytes: 10,
     storageClass: null,
     flagged: null,
-    restoreRequested: false,
     ageMs: 5_000,
     ...more,
   };
@@ -51,9 +50,10 @@ Deno.test("classifyDrift() tells every kind of difference", () => {
     [row("ARCHIVED", { storageClass: "archive" }), object({ storageClass: "archive" }), null],
     [row("ARCHIVED", { storageClass: "archive" }), object(), "restored"],
     [row("ARCHIVED", { storageClass: "infrequent" }), object({ storageClass: "infrequent" }), null],
+    [row("ARCHIVED", { storageClass: "infrequent" }), object(), "restored"],
     [
-      row("ARCHIVED", { storageClass: "archive", restoreRequested: true }),
-      object({ storageClass: "archive" }),
+      row("ARCHIVED", { storageClass: "archive" }),
+      object({ storageClass: "infrequent" }),
       "restored",
     ],
   ];

@@ -41,7 +41,6 @@ function plant(): World {
         sizeBytes: 10,
         storageClass: null,
         flagged: null,
-        restoreRequested: false,
         ageMs: 9 * DAY_MS,
         changedAtUs: 1,
         ...more,
