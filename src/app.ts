@@ -151,7 +151,12 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     routes: [
       healthRoutes({
         dependencies: [
-          { name: "catalog", required: true, probe: async () => Boolean(await database.ping()) },
+          {
+            name: "catalog",
+            required: true,
+            probe: async () =>
+              (await database.ping()).readOnly ? "read-only: uploads and changes fail" : true,
+          },
           {
             name: "storage",
             required: true,

@@ -200,7 +200,7 @@ function readStorageLimits(env: EnvReader) {
   return {
     /** Multipart part size, and the most bytes of a body that are held before staging. */
     partSizeBytes: env.bytes("UPLOAD_PART_SIZE", 8 * MIB, { min: 5 * MIB, max: 512 * MIB }),
-    requestTimeoutMs: env.durationMs("STORAGE_TIMEOUT", 30 * SECOND, {
+    requestTimeoutMs: env.durationMs("STORAGE_TIMEOUT", 15 * SECOND, {
       min: 100,
       max: 600 * SECOND,
     }),

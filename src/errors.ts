@@ -92,7 +92,7 @@ export const ERROR_CODES = {
   storage_error: "upstream",
   object_mismatch: "upstream",
   render_timeout: "timeout",
-  storage_timeout: "timeout",
+  storage_timeout: "unavailable",
   body_timeout: "client_timeout",
   storage_full: "storage_full",
   client_closed_request: "aborted",

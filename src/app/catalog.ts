@@ -9,6 +9,11 @@ export interface Catalog {
   close(): Promise<void>;
 }
 
+/** Longest wait for a free connection, however patient statements are. Milliseconds. */
+const MAX_POOL_WAIT_MS = 5_000;
+/** Longest try of a transaction. Milliseconds. */
+const MAX_TRANSACTION_MS = 15_000;
+
 /**
  * Opens the configured database; starts the embedded one when none is configured.
  *
@@ -27,6 +32,12 @@ export async function openCatalog(
       poolSize,
       connectTimeoutMs,
       statementTimeoutMs,
+      // What waits for a database that has gone silent must not wait for several time-outs.
+      poolWaitMs: Math.min(MAX_POOL_WAIT_MS, statementTimeoutMs),
+      transactionTimeoutMs: Math.min(
+        MAX_TRANSACTION_MS,
+        connectTimeoutMs + statementTimeoutMs,
+      ),
       ...options,
     });
     return { database, close: () => database.close() };

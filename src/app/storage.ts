@@ -27,5 +27,11 @@ export async function openStorage(config: Config["storage"]): Promise<Storage> {
   const { createS3ObjectStore } = await import("../adapters/s3/s3_object_store.ts");
   const { R2_STORAGE_CLASSES } = await import("../adapters/s3/s3_storage_class.ts");
   const storageClasses = config.dialect === "r2" ? R2_STORAGE_CLASSES : undefined;
-  return { store: createS3ObjectStore({ ...config, storageClasses }), diskPresigner: null };
+  const store = createS3ObjectStore({
+    ...config,
+    storageClasses,
+    attemptTimeoutMs: config.requestTimeoutMs,
+    idleTimeoutMs: config.requestTimeoutMs,
+  });
+  return { store, diskPresigner: null };
 }

@@ -4,6 +4,12 @@ import { hasCode } from "../errors.ts";
 const PAUSES_MS = [100, 400, 1_500];
 
 /**
+ * A database that restarts refuses at once. One that has kept us waiting this long is stuck, and
+ * further tries would only add up. Milliseconds.
+ */
+const MAX_RETRY_MS = 4_000;
+
+/**
  * Runs a step in the catalog, again when the catalog is away for a moment: the bytes have been
  * received, and one restart of the database should not cost the client another upload of them. The
  * step must be safe to repeat after a lost answer.
@@ -11,11 +17,13 @@ const PAUSES_MS = [100, 400, 1_500];
  * @throws {AppError} `catalog_unavailable` when it stays away, and whatever else the step throws.
  */
 export async function retryCatalog<T>(step: () => Promise<T>, signal?: AbortSignal): Promise<T> {
+  const startedMs = performance.now();
   for (const pauseMs of PAUSES_MS) {
     try {
       return await step();
     } catch (error) {
       if (!hasCode(error, "catalog_unavailable") || signal?.aborted) throw error;
+      if (performance.now() - startedMs > MAX_RETRY_MS) throw error;
       await pause(pauseMs * (0.75 + Math.random() / 2), signal);
     }
   }

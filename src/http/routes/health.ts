@@ -4,7 +4,7 @@ import { methodNotAllowed } from "../method_not_allowed.ts";
 
 /** How one thing we depend on is doing. */
 export interface DependencyHealth {
-  readonly status: "up" | "down" | "disabled";
+  readonly status: "up" | "degraded" | "down" | "disabled";
   /** How long the probe took, in milliseconds. */
   readonly latencyMs?: number;
   /** A public sentence; no addresses, no credentials. */
@@ -16,8 +16,11 @@ export interface DependencyProbe {
   readonly name: string;
   /** Whether the service cannot do its work without it; others only degrade it. */
   readonly required: boolean;
-  /** Resolves to false when the dependency is switched off by configuration. */
-  readonly probe: (signal: AbortSignal) => Promise<boolean>;
+  /**
+   * Resolves to false when the dependency is switched off by configuration; to a public sentence
+   * when part of the work can be done.
+   */
+  readonly probe: (signal: AbortSignal) => Promise<boolean | string>;
 }
 
 /** What the health routes need. */
@@ -66,9 +69,12 @@ async function check(
     signal.addEventListener("abort", () => reject(new Error("timed out")), { once: true });
   });
   try {
-    const enabled = await Promise.race([dependency.probe(signal), late]);
-    if (!enabled) return { status: "disabled", detail: "not configured" };
-    return { status: "up", latencyMs: Math.round(options.nowMs() - startedAt) };
+    const result = await Promise.race([dependency.probe(signal), late]);
+    if (result === false) return { status: "disabled", detail: "not configured" };
+    const latencyMs = Math.round(options.nowMs() - startedAt);
+    return result === true
+      ? { status: "up", latencyMs }
+      : { status: "degraded", latencyMs, detail: result };
   } catch {
     return {
       status: "down",
