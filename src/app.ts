@@ -137,6 +137,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
     "finish-purges": () => purges.runPending(),
     "make-partitions": () => ensurePartitions(database, { monthsAhead: 2 }),
     "reconcile": () => reconciling.runDaily(),
+    "resume-reconcile": () => reconciling.resume(),
     "archive-unused": () => archiving.archiveUnused(),
     "finish-restores": () => archiving.finishRestores(),
     "cost-digest": () => costing.sendDigest(),

@@ -12,6 +12,7 @@ import {
   createReconciler,
   DEFAULT_RECONCILE_LIMITS,
   type Reconciler,
+  type RunRequest,
 } from "../reconcile/reconciler.ts";
 import { calculateDriftRatio, countMismatches } from "../core/drift_ratio.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
@@ -36,6 +37,8 @@ export interface Reconciling {
   routes(authenticator: Authenticator): HttpRoutes;
   /** The daily run: all shards, moving objects too. */
   runDaily(): Promise<unknown>;
+  /** Goes on with a run that was killed. */
+  resume(): Promise<unknown>;
 }
 
 /** How old the figures of the gauges may be. Milliseconds. */
@@ -71,17 +74,29 @@ export function createReconciling(parts: ReconcilingParts): Reconciling {
     records,
     routes: (authenticator) =>
       reconcileRoutes({ reconciler, records, authenticator, reportFailure }),
-    async runDaily() {
-      try {
-        const { done } = await reconciler.start({ repair: true, requestedBy: "schedule" });
-        return (await done).counts;
-      } catch (error) {
-        // Somebody else's run is as good as ours.
-        if (hasCode(error, "state_conflict")) return "another run is under way";
-        throw error;
-      }
+    runDaily: () => runToEnd(reconciler, { repair: true }),
+    async resume() {
+      const open = await records.findOpen();
+      if (open === null) return "nothing to go on with";
+      const { dryRun, repair, firstShard, lastShard } = open;
+      const shard = firstShard === lastShard ? firstShard : undefined;
+      return await runToEnd(reconciler, { dryRun, repair, shard });
     },
   };
+}
+
+async function runToEnd(
+  reconciler: Reconciler,
+  request: Omit<RunRequest, "requestedBy">,
+): Promise<unknown> {
+  try {
+    const { done } = await reconciler.start({ ...request, requestedBy: "schedule" });
+    return (await done).counts;
+  } catch (error) {
+    // Somebody else's run is as good as ours.
+    if (hasCode(error, "state_conflict")) return "another run is under way";
+    throw error;
+  }
 }
 
 /**

@@ -11,6 +11,7 @@ export const SCHEDULE = {
   "finish-purges": "* * * * *",
   "make-partitions": "23 2 * * *",
   "reconcile": "41 3 * * *",
+  "resume-reconcile": "11 * * * *",
   "archive-unused": "17 4 1 * *",
   "finish-restores": "*/10 * * * *",
   // Daily; the later calls are for a receiver that was away.

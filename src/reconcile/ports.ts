@@ -156,6 +156,8 @@ export interface ReconcileRecords {
     lease: HeldJobLease,
   ): Promise<boolean>;
   find(runId: string): Promise<RunRecord | null>;
+  /** The newest run that has not ended: under way, or killed. */
+  findOpen(): Promise<RunRecord | null>;
   /** The newest finished run over all shards. */
   findLatest(): Promise<RunRecord | null>;
   listFindings(runId: string, limit: number): Promise<readonly Finding[]>;

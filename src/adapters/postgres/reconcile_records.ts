@@ -25,7 +25,10 @@ export function createReconcileRecords(database: Database): ReconcileRecords {
   };
 }
 
-type Runs = Pick<ReconcileRecords, "begin" | "saveShard" | "end" | "find" | "findLatest">;
+type Runs = Pick<
+  ReconcileRecords,
+  "begin" | "saveShard" | "end" | "find" | "findOpen" | "findLatest"
+>;
 
 function createRuns(database: Database): Runs {
   return {
@@ -63,6 +66,13 @@ function createRuns(database: Database): Runs {
           name: "reconcile.find_run",
         },
       );
+      return row ?? null;
+    },
+    async findOpen() {
+      const [row] = await database.read((sql) =>
+        sql<RunRecord[]>`
+          select ${runColumns(sql)} from reconcile_run where status = 'running'
+          order by started_at desc limit 1`, { name: "reconcile.open_run" });
       return row ?? null;
     },
     async findLatest() {

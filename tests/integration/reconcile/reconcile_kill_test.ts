@@ -47,6 +47,7 @@ if (serverUrl) {
       child.kill("SIGKILL");
       await status;
       killed = (await readCursor(database))!;
+      assert.equal((await createReconcileRecords(database).findOpen())?.id, killed.id);
       // As if its lease had run out.
       await database.write((sql) => sql`update job_lease set expires_at = now()`);
       const objects = createDiskObjectStore({ root });
@@ -66,6 +67,7 @@ if (serverUrl) {
       assert.ok(run.nextShard >= 40 && run.nextShard < 256);
       const { counts } = await done;
       assert.equal(counts!.rows, ROWS);
+      assert.equal(await createReconcileRecords(database).findOpen(), null);
       const [missing] = await database.read((sql) =>
         sql`select count(*) as rows from asset_portfolio where state = 'MISSING'`
       );
