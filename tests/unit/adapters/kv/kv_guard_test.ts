@@ -65,5 +65,6 @@ Deno.test("createKvGuard() does not let a failure that comes too late go unhandl
   const { guard } = setUp();
   const late = () => new Promise((_, reject) => setTimeout(() => reject(new Error("late")), 50));
   assert.equal(await guard.attempt("get", late), undefined);
-  await new Promise((resolve) => setTimeout(resolve, 60));
+  // Long enough for a retry that had begun, too.
+  await new Promise((resolve) => setTimeout(resolve, 250));
 });
