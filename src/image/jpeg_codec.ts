@@ -9,9 +9,8 @@ import { AppError, type ErrorCode } from "../errors.ts";
 import type { InkMixer } from "./color/ink_mixer.ts";
 import { hasInkProfile, loadInkMixer } from "./color/load_ink_mixer.ts";
 import { decodeJpeg, parseJpegHeader } from "./jpeg/decode_jpeg.ts";
-import { encodeJpeg } from "./jpeg/encode_jpeg.ts";
 import { JpegError, type JpegErrorReason } from "./jpeg/jpeg_error.ts";
-import type { ImageDecoder, ImageEncoder } from "./pipeline.ts";
+import type { ImageDecoder } from "./pipeline.ts";
 import type { DecodePlan } from "./render_plan.ts";
 import type { StripSink } from "./strip.ts";
 
@@ -48,12 +47,3 @@ function decode(
     throw new AppError(CODES[error.reason], error.message, { cause: error });
   }
 }
-
-/** Encodes baseline JPEG, 4:2:0. */
-export const JPEG_ENCODER: ImageEncoder = {
-  format: "jpg",
-  takesYcc: true,
-  encode({ width, height, pixels, space = "rgb" }, { quality }) {
-    return encodeJpeg({ width, height, data: pixels, space }, { quality });
-  },
-};
