@@ -19,6 +19,7 @@ import {
   type SignaturePolicy,
 } from "../delivery_request.ts";
 import type { HttpEnv } from "../http_env.ts";
+import { limitSilence } from "../limit_silence.ts";
 import { methodNotAllowed } from "../method_not_allowed.ts";
 import { buildOriginalHeaders, formatDigest } from "../original_headers.ts";
 
@@ -32,6 +33,9 @@ const PATTERN = "/:hash{[0-9A-Fa-f]{64}}";
 
 /** Tag and cache namespace of originals, which no redeploy changes. */
 const CACHE_ID = "originals";
+
+/** Longest time that a client may take nothing of a body. Milliseconds. */
+const READER_IDLE_MS = 30_000;
 
 /** `GET|HEAD /{hash}`: the original, whole or one range of it. */
 export function originalRoutes(options: OriginalRoutesOptions): Hono<HttpEnv> {
@@ -96,7 +100,7 @@ async function sendBytes(
   }
   if (range.kind === "part") {
     const body = await service.open(record, { start: range.start, end: range.end });
-    return new Response(body, {
+    return new Response(limitSilence(body, { idleMs: READER_IDLE_MS }), {
       status: 206,
       headers: {
         ...headers,
@@ -112,7 +116,7 @@ async function sendBytes(
   };
   if (c.req.method === "HEAD") return new Response(null, { headers: whole });
   const body = await service.open(record, null);
-  return new Response(body, { headers: whole });
+  return new Response(limitSilence(body, { idleMs: READER_IDLE_MS }), { headers: whole });
 }
 
 function checkIfMatch(c: Context<HttpEnv>, etag: string): void {
