@@ -41,3 +41,20 @@ Deno.test("createLogger() drops what is below its level", () => {
   logger.flush();
   assert.deepEqual(written, []);
 });
+
+Deno.test("createLogger() adds the ids of the active trace, if there is one", () => {
+  const written: string[] = [];
+  let ids: { traceId: string } | undefined = { traceId: "ab".repeat(16) };
+  const logger = createLogger({
+    write: (lines) => void written.push(lines),
+    level: "info",
+    now: () => new Date(0),
+    flushAfterMs: 0,
+    readTraceIds: () => ids,
+  });
+  logger.log("info", "inside");
+  ids = undefined;
+  logger.log("info", "outside");
+  assert.equal(JSON.parse(written[0]).traceId, "ab".repeat(16));
+  assert.equal("traceId" in JSON.parse(written[1]), false);
+});
