@@ -67,13 +67,22 @@ export async function renderOnce<Rendered extends CachedVariant>(
   }
 }
 
+/**
+ * Longest wait for a turn. Under overload everybody in line waits this long, so it is also the time
+ * after which all is well again once the overload ends; beyond it a client had better come back.
+ */
+const MAX_TURN_WAIT_MS = 6_000;
+
 /** Stands in line, but not beyond the deadline. */
 async function waitForTurn(
   { line, signal, nowMs }: Pick<RenderOnceOptions<CachedVariant>, "line" | "signal" | "nowMs">,
   deadlineMs: number,
 ): Promise<() => void> {
   const tooLate = new AbortController();
-  const timer = setTimeout(() => tooLate.abort(tooLong()), Math.max(0, deadlineMs - nowMs()));
+  const timer = setTimeout(
+    () => tooLate.abort(tooLong()),
+    Math.min(MAX_TURN_WAIT_MS, Math.max(0, deadlineMs - nowMs())),
+  );
   try {
     return await line.take(1, AbortSignal.any([signal, tooLate.signal]));
   } finally {
