@@ -50,7 +50,7 @@ const FEATURES = [
 
 /** Adapters that may use other adapters: a render worker runs the codecs. */
 const ADAPTER_FRIENDS: Readonly<Record<string, readonly string[]>> = {
-  workers: ["imagescript", "codecs"],
+  workers: ["codecs"],
 };
 
 const MAX_LINES = 300;
