@@ -53,6 +53,8 @@ export interface AppOptions {
 /** The service, and the jobs that run beside it. */
 export interface App extends Service {
   readonly runJob: JobRunner;
+  /** Starts the render workers, so that the first variant need not. Never fails. */
+  warm(): Promise<void>;
 }
 
 /** Builds the service. Everything but an embedded database is opened on first use. */
@@ -205,6 +207,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   });
   return {
     runJob,
+    warm: () => delivery.renderer.warm(),
     fetch: (request, peer) => http.fetch(request, peer),
     beginShutdown() {
       shuttingDown = true;

@@ -83,6 +83,9 @@ const RUNNERS: Readonly<Record<Exclude<Command, "config">, Run>> = {
   sign: runSign,
 };
 
+/** The first request, which may have started the instance, goes before the warming of workers. */
+const WARM_AFTER_MS = 500;
+
 async function runService(
   given: Config,
   { development }: { development: boolean },
@@ -113,6 +116,7 @@ async function runService(
     onListen(address) {
       if (banner) printLine(banner(address));
       else logger.log("info", "listening", { ...address });
+      Deno.unrefTimer(setTimeout(() => void app.warm(), WARM_AFTER_MS));
     },
   });
   logger.flush();
