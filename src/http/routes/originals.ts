@@ -1,26 +1,20 @@
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import { AppError } from "../../errors.ts";
 import type { AssetRecord } from "../../variants/ports.ts";
 import type { OriginalService } from "../../variants/original_service.ts";
 import { resolveByteRange } from "../byte_range.ts";
-import { buildCacheHeaders, toDeliveryError } from "../caching.ts";
+import { buildCacheHeaders } from "../caching.ts";
 import { matchesIfMatch, matchesIfNoneMatch, matchesIfRange } from "../conditional_requests.ts";
-import {
-  CROSS_ORIGIN_HEADERS,
-  DELIVERY_METHODS,
-  deliveryOptions,
-  EXPOSED_HEADERS,
-} from "../delivery_headers.ts";
+import { CROSS_ORIGIN_HEADERS, EXPOSED_HEADERS } from "../delivery_headers.ts";
 import {
   accessEndsInSeconds,
   authorizeDelivery,
   type DeliveryUrl,
-  parseDeliveryUrl,
   type SignaturePolicy,
 } from "../delivery_request.ts";
-import type { HttpEnv } from "../http_env.ts";
+import { buildDeliveryRoutes } from "../delivery_routes.ts";
+import type { HttpEnv, HttpRoutes } from "../http_env.ts";
 import { limitSilence } from "../limit_silence.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { buildOriginalHeaders, formatDigest } from "../original_headers.ts";
 
 /** What the original routes are made of. */
@@ -38,20 +32,8 @@ const CACHE_ID = "originals";
 const READER_IDLE_MS = 30_000;
 
 /** `GET|HEAD /{hash}`: the original, whole or one range of it. */
-export function originalRoutes(options: OriginalRoutesOptions): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
-  app.get(PATTERN, async (c) => {
-    let url: DeliveryUrl | null = null;
-    try {
-      url = parseDeliveryUrl(c.req.url);
-      return await answer(c, url, options);
-    } catch (thrown) {
-      throw toDeliveryError(thrown, { signal: c.req.raw.signal, hash: url?.hash ?? null });
-    }
-  });
-  app.options(PATTERN, deliveryOptions());
-  app.all(PATTERN, methodNotAllowed(DELIVERY_METHODS));
-  return app;
+export function originalRoutes(options: OriginalRoutesOptions): HttpRoutes {
+  return buildDeliveryRoutes(PATTERN, (c, url) => answer(c, url, options));
 }
 
 async function answer(

@@ -1,4 +1,4 @@
-import { type Context, Hono } from "hono";
+import type { Context } from "hono";
 import {
   negotiateFormat,
   parseVariantAlias,
@@ -18,23 +18,17 @@ import { AppError } from "../../errors.ts";
 import type { OriginalService } from "../../variants/original_service.ts";
 import type { VariantDelivery, VariantEntry } from "../../variants/variant_request.ts";
 import type { VariantService } from "../../variants/variant_service.ts";
-import { buildCacheHeaders, toDeliveryError } from "../caching.ts";
+import { buildCacheHeaders } from "../caching.ts";
 import { matchesIfMatch, matchesIfNoneMatch } from "../conditional_requests.ts";
-import {
-  CROSS_ORIGIN_HEADERS,
-  DELIVERY_METHODS,
-  deliveryOptions,
-  formatServerTiming,
-} from "../delivery_headers.ts";
+import { CROSS_ORIGIN_HEADERS, formatServerTiming } from "../delivery_headers.ts";
 import {
   accessEndsInSeconds,
   authorizeDelivery,
   type DeliveryUrl,
-  parseDeliveryUrl,
   type SignaturePolicy,
 } from "../delivery_request.ts";
-import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
+import { buildDeliveryRoutes } from "../delivery_routes.ts";
+import type { HttpEnv, HttpRoutes } from "../http_env.ts";
 
 /** What the variant routes are made of. */
 export interface VariantRoutesOptions {
@@ -60,20 +54,8 @@ const PATTERN = "/:hash{[0-9A-Fa-f]{64}}/:variant{.+}";
  * `HEAD` of a variant that nobody has asked for yet renders it like `GET`, once: its headers are
  * then those of the `GET` that follows, which finds it in the cache.
  */
-export function variantRoutes(options: VariantRoutesOptions): Hono<HttpEnv> {
-  const app = new Hono<HttpEnv>();
-  app.get(PATTERN, async (c) => {
-    let url: DeliveryUrl | null = null;
-    try {
-      url = parseDeliveryUrl(c.req.url);
-      return await answer(c, url, options);
-    } catch (thrown) {
-      throw toDeliveryError(thrown, { signal: c.req.raw.signal, hash: url?.hash ?? null });
-    }
-  });
-  app.options(PATTERN, deliveryOptions());
-  app.all(PATTERN, methodNotAllowed(DELIVERY_METHODS));
-  return app;
+export function variantRoutes(options: VariantRoutesOptions): HttpRoutes {
+  return buildDeliveryRoutes(PATTERN, (c, url) => answer(c, url, options));
 }
 
 async function answer(

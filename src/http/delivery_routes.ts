@@ -1,0 +1,31 @@
+import { type Context, Hono } from "hono";
+import { toDeliveryError } from "./caching.ts";
+import { DELIVERY_METHODS, deliveryOptions } from "./delivery_headers.ts";
+import { type DeliveryUrl, parseDeliveryUrl } from "./delivery_request.ts";
+import type { HttpEnv, HttpRoutes } from "./http_env.ts";
+import { methodNotAllowed } from "./method_not_allowed.ts";
+
+/** Answers `GET` and `HEAD` of one delivery. */
+export type DeliveryAnswer = (c: Context<HttpEnv>, url: DeliveryUrl) => Promise<Response>;
+
+/**
+ * The routes of one kind of delivery: `GET` and `HEAD` by `answer`, failures with the lifetime that
+ * deliveries give them, `OPTIONS`, and 405 for all else.
+ *
+ * @param pattern Hono's pattern of the path.
+ */
+export function buildDeliveryRoutes(pattern: string, answer: DeliveryAnswer): HttpRoutes {
+  const routes = new Hono<HttpEnv>();
+  routes.get(pattern, async (c) => {
+    let url: DeliveryUrl | null = null;
+    try {
+      url = parseDeliveryUrl(c.req.url);
+      return await answer(c, url);
+    } catch (thrown) {
+      throw toDeliveryError(thrown, { signal: c.req.raw.signal, hash: url?.hash ?? null });
+    }
+  });
+  routes.options(pattern, deliveryOptions());
+  routes.all(pattern, methodNotAllowed(DELIVERY_METHODS));
+  return routes;
+}
