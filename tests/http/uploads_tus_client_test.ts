@@ -8,17 +8,26 @@ import { serveLocally } from "../support/local_server.ts";
 import { openUploadApp, type UploadApp } from "../support/upload_app.ts";
 import { resumable } from "../support/upload_routes.ts";
 import { MIB, randomFile, sha256Of } from "../support/upload_world.ts";
+import { waitUntil } from "../support/wait_until.ts";
 
 /**
  * Sends the client's requests by `fetch`: its own stack for Node breaks on the `node:http` of older
  * runtimes when a connection is cut.
  */
 class FetchStack implements tus.HttpStack {
+  readonly #beforeAsking: () => Promise<unknown>;
+
+  /** `beforeAsking` is awaited before the client asks for the offset. */
+  constructor(beforeAsking: () => Promise<unknown>) {
+    this.#beforeAsking = beforeAsking;
+  }
+
   getName(): string {
     return "FetchStack";
   }
 
   createRequest(method: string, url: string): tus.HttpRequest {
+    const beforeAsking = this.#beforeAsking;
     const headers = new Headers();
     const stop = new AbortController();
     return {
@@ -30,6 +39,7 @@ class FetchStack implements tus.HttpStack {
       getUnderlyingObject: () => null,
       abort: () => Promise.resolve(stop.abort()),
       async send(body) {
+        if (method === "HEAD") await beforeAsking();
         const signal = stop.signal;
         const response = await fetch(url, { method, headers, body: body ?? null, signal });
         const text = await response.text();
@@ -55,6 +65,7 @@ async function upload(
   port: number,
   bytes: Uint8Array,
   options: Partial<tus.UploadOptions> = {},
+  beforeAsking: () => Promise<unknown> = () => Promise.resolve(),
 ): Promise<Outcome> {
   const offsets: number[] = [];
   let hash: string | undefined;
@@ -63,7 +74,7 @@ async function upload(
     endpoint: `http://127.0.0.1:${port}/v1/uploads`,
     headers: { authorization: "Bearer acme" },
     metadata: { filename: "film.bin", filetype: "application/x-film" },
-    httpStack: new FetchStack(),
+    httpStack: new FetchStack(beforeAsking),
     retryDelays: [10, 20, 40, 80, 160, 320, 500, 500, 500, 500],
     onAfterResponse: (_request, response) => {
       const offset = response.getHeader("upload-offset");
@@ -123,7 +134,13 @@ Deno.test({
       cutAfterBytes: [MIB, 2 * MIB, 5 * MIB + 1, 64 * 1024, 700_000, 4 * MIB],
     });
     const bytes = randomFile(17 * MIB + 77);
-    const outcome = await upload(proxy.port, bytes);
+    // A client that asks before the cut request has ended takes over, and its bytes are sent again.
+    const outcome = await upload(
+      proxy.port,
+      bytes,
+      {},
+      () => waitUntil(() => first.handling + next.handling === 0),
+    );
     assert.ok(proxy.cuts >= 5, `${proxy.cuts} cuts`);
     assert.ok(connections > proxy.cuts);
     const resumed = outcome.offsets.filter((offset) => offset > 0 && offset < bytes.length);

@@ -10,6 +10,7 @@ import { probeImage } from "../../src/core/image_header/probe_image.ts";
 import { be32, bytesOf, chunk } from "../support/image_builder.ts";
 import { startPostgresCluster } from "../support/postgres_cluster.ts";
 import { runToEnd, type ServiceProcess, startService } from "../support/service_process.ts";
+import { waitUntil } from "../support/wait_until.ts";
 
 const ADMIN_KEY = "an-admin-key-for-tests";
 
@@ -155,7 +156,7 @@ Deno.test("three instances answer at most one render later when the leader is ki
     const hash = await upload(leader, makePng(6000, 4500, 5));
     const path = `/${hash}/640x480/80.webp`;
     const lost = get(leader, path).then(() => "answered", () => "lost");
-    await until(async () => {
+    await waitUntil(async () => {
       const text = await (await fetch(`${leader.origin}/metrics`)).text();
       return Number(/^inflight_megapixels(?:\{[^}]*\})? ([\d.]+)/m.exec(text)?.[1] ?? 0) > 0;
     });
@@ -224,7 +225,7 @@ Deno.test("three instances forget the old crop within seconds when one moves the
     assert.equal((await patch.json()).purges[0].complete, true);
     assert.notEqual((await get(instances[1], path)).digest, before[1].digest);
     for (const instance of instances) {
-      await until(async () => (await get(instance, path)).digest !== before[0].digest);
+      await waitUntil(async () => (await get(instance, path)).digest !== before[0].digest);
     }
     const after = await Promise.all(instances.map((instance) => get(instance, path)));
     assert.equal(new Set(after.map(({ digest }) => digest)).size, 1);
@@ -248,16 +249,8 @@ Deno.test("three instances answer 410 within seconds when an asset is deleted on
     await deleted.body?.cancel();
     assert.ok(deleted.ok, String(deleted.status));
     for (const instance of instances) {
-      await until(async () => (await get(instance, path)).status === 410);
+      await waitUntil(async () => (await get(instance, path)).status === 410);
       assert.equal((await get(instance, `/${hash}`)).status, 410);
     }
   });
 });
-
-async function until(condition: () => Promise<boolean>): Promise<void> {
-  const deadline = Date.now() + 20_000;
-  while (!await condition()) {
-    assert.ok(Date.now() < deadline, "it did not happen in time");
-    await new Promise((resolve) => setTimeout(resolve, 10));
-  }
-}

@@ -6,6 +6,7 @@ import {
   startOtlpCollector,
 } from "../../support/otlp_collector.ts";
 import { type ServiceProcess, startService } from "../../support/service_process.ts";
+import { waitUntil } from "../../support/wait_until.ts";
 
 const ADMIN_KEY = "an-admin-key-for-tests";
 const AUTHORIZED = { authorization: `Bearer ${ADMIN_KEY}` };
@@ -28,8 +29,8 @@ Deno.test("with OTEL_DENO the service exports spans by stage and its metrics, an
       },
     });
     await makeTraffic(service, dataDir);
-    await waitFor(() => collector.spans.some(({ name }) => name === "reconcile"));
-    await waitFor(() => collector.metricNames.has("drift_ratio"));
+    await waitUntil(() => collector.spans.some(({ name }) => name === "reconcile"));
+    await waitUntil(() => collector.metricNames.has("drift_ratio"));
     checkSpans(collector);
     for (const name of ["variant_compute_ms", "cache_requests_total", "catalog_insert_ms"]) {
       assert.ok(collector.metricNames.has(name), `${name} was not exported`);
@@ -94,16 +95,8 @@ async function checkLog(service: ServiceProcess, { spans }: OtlpCollector): Prom
     service.output().split("\n").filter((line) => line.startsWith("{"))
       .map((line) => JSON.parse(line))
       .find(({ message, method }) => message === "request" && method === "POST");
-  await waitFor(() => find() !== undefined);
+  await waitUntil(() => find() !== undefined);
   const upload = spans.find(({ name }) => name === "upload")!;
   assert.equal(find().traceId, upload.traceId);
   assert.match(find().spanId, /^[0-9a-f]{16}$/);
-}
-
-async function waitFor(condition: () => boolean): Promise<void> {
-  const deadline = Date.now() + 30_000;
-  while (!condition()) {
-    assert.ok(Date.now() < deadline, `waited in vain for ${condition}`);
-    await new Promise((resolve) => setTimeout(resolve, 50));
-  }
 }

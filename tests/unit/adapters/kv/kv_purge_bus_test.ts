@@ -1,14 +1,10 @@
 import assert from "node:assert/strict";
 import { createKvPurgeBus } from "../../../../src/adapters/kv/kv_purge_bus.ts";
 import type { ContentHash } from "../../../../src/core/content_hash.ts";
+import { waitUntil } from "../../../support/wait_until.ts";
 
 function hashOf(index: number): ContentHash {
   return index.toString(16).padStart(64, "0") as ContentHash;
-}
-
-async function until(condition: () => boolean): Promise<void> {
-  for (let i = 0; i < 500 && !condition(); i++) await new Promise((r) => setTimeout(r, 10));
-  assert.ok(condition());
 }
 
 Deno.test("createKvPurgeBus() tells every listener of every purge, once and in order", async () => {
@@ -19,7 +15,7 @@ Deno.test("createKvPurgeBus() tells every listener of every purge, once and in o
   await new Promise((resolve) => setTimeout(resolve, 50));
   const hashes = Array.from({ length: 40 }, (_, index) => hashOf(index));
   for (const hash of hashes) await buses[0].publish(hash);
-  await until(() => heard.every((list) => list.length >= hashes.length));
+  await waitUntil(() => heard.every((list) => list.length >= hashes.length));
   await new Promise((resolve) => setTimeout(resolve, 60));
   assert.deepEqual(heard, [hashes, hashes]);
   for (const subscription of subscriptions) await subscription[Symbol.asyncDispose]();
@@ -33,7 +29,7 @@ Deno.test("createKvPurgeBus() loses no purge of many publishers at once", async 
   const subscription = bus.subscribe((hash) => heard.add(hash));
   await new Promise((resolve) => setTimeout(resolve, 50));
   await Promise.all(Array.from({ length: 8 }, (_, index) => bus.publish(hashOf(index))));
-  await until(() => heard.size === 8);
+  await waitUntil(() => heard.size === 8);
   await subscription[Symbol.asyncDispose]();
   kv.close();
 });
@@ -48,11 +44,11 @@ Deno.test("createKvPurgeBus() says so when the log was lost or is too far ahead"
   assert.equal(heard.length, 0);
   await kv.delete(["facet", "purges"]);
   await bus.publish(hashOf(2));
-  await until(() => heard.includes(null));
+  await waitUntil(() => heard.includes(null));
   heard.length = 0;
   const { value } = await kv.get<{ nextSequence: number }>(["facet", "purges"]);
   await kv.set(["facet", "purges"], { ...value, nextSequence: value!.nextSequence + 5_000 });
-  await until(() => heard.includes(null));
+  await waitUntil(() => heard.includes(null));
   await subscription[Symbol.asyncDispose]();
   kv.close();
 });
