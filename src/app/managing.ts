@@ -26,14 +26,14 @@ export function createManaging(config: Config, parts: ManagingParts): HttpRoutes
     directory: createAssetDirectory(database),
     references: createAssetRemoval(database),
     cursors: createCursorCodec(deriveCursorSecret(config)),
-    onContentDeleted(hash) {
-      // The answer does not wait for it: the outbox keeps what is left, however this ends.
-      purges.runFor(hash).catch((error: unknown) =>
-        logger.log("warn", "purge postponed", { contentHash: hash, error: describeError(error) })
-      );
-    },
   });
-  return assetRoutes({ assets, authenticator });
+  return assetRoutes({
+    assets,
+    authenticator,
+    purges,
+    reportPostponed: (contentHash, error) =>
+      logger.log("warn", "purge postponed", { contentHash, error: describeError(error) }),
+  });
 }
 
 /** A secret that all instances of a deployment have and no client knows. */

@@ -1,4 +1,3 @@
-import type { ContentHash } from "../core/content_hash.ts";
 import { AppError } from "../errors.ts";
 import type { CursorCodec } from "./list_cursor.ts";
 import type { ListQuery } from "./list_query.ts";
@@ -8,6 +7,7 @@ import type {
   AssetSelector,
   ListPosition,
   ReferenceRemover,
+  RemovedReference,
 } from "./ports.ts";
 
 /** One page of a list. */
@@ -25,11 +25,16 @@ export interface AssetService {
   /** @throws {AppError} `invalid_cursor`. */
   list(tenant: string, query: ListQuery): Promise<AssetPage>;
   /**
-   * Drops the tenant's reference; the last one deletes the content.
+   * Drops the tenant's reference; the last one deletes the content, which leaves a purge of its
+   * bytes and of every cache in the outbox.
    *
    * @throws {AppError} `asset_not_found`, for another tenant's assets too.
    */
-  delete(tenant: string, selector: AssetSelector, options: { actor: string }): Promise<void>;
+  delete(
+    tenant: string,
+    selector: AssetSelector,
+    options: { actor: string },
+  ): Promise<RemovedReference>;
 }
 
 /** What {@linkcode createAssetService} needs. */
@@ -37,8 +42,6 @@ export interface AssetServiceDeps {
   readonly directory: AssetDirectory;
   readonly references: ReferenceRemover;
   readonly cursors: CursorCodec;
-  /** Told after the commit that a content is DELETED: to purge caches and bytes. Must not throw. */
-  readonly onContentDeleted: (hash: ContentHash) => void;
 }
 
 /**
@@ -92,7 +95,7 @@ export function createAssetService(deps: AssetServiceDeps): AssetService {
     async delete(tenant, selector, options) {
       const removed = await deps.references.remove(tenant, selector, options);
       if (!removed) throw notFound();
-      if (removed.contentDeleted) deps.onContentDeleted(removed.contentHash);
+      return removed;
     },
   };
 }

@@ -2,7 +2,7 @@
 import assert from "node:assert/strict";
 import { createAssetDirectory } from "../../src/adapters/postgres/asset_directory.ts";
 import { createAssetRemoval } from "../../src/adapters/postgres/asset_removal.ts";
-import { createAssetService } from "../../src/assets/asset_service.ts";
+import { type AssetService, createAssetService } from "../../src/assets/asset_service.ts";
 import { createCursorCodec } from "../../src/assets/list_cursor.ts";
 import { parseListQuery } from "../../src/assets/list_query.ts";
 import type { AssetState } from "../../src/core/asset_state.ts";
@@ -250,12 +250,19 @@ function build({ database }: TestDatabase) {
   const directory = createAssetDirectory(database);
   const removal = createAssetRemoval(database);
   const deleted: ContentHash[] = [];
-  const service = createAssetService({
+  const assets = createAssetService({
     directory,
     references: removal,
     cursors: createCursorCodec("test"),
-    onContentDeleted: (hash) => deleted.push(hash),
   });
+  const service: AssetService = {
+    ...assets,
+    async delete(...given) {
+      const removed = await assets.delete(...given);
+      if (removed.contentDeleted) deleted.push(removed.contentHash);
+      return removed;
+    },
+  };
   return {
     database,
     directory,

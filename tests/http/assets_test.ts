@@ -3,6 +3,7 @@ import { createAssetDirectory } from "../../src/adapters/postgres/asset_director
 import { createAssetRemoval } from "../../src/adapters/postgres/asset_removal.ts";
 import { createAssetService } from "../../src/assets/asset_service.ts";
 import { createCursorCodec } from "../../src/assets/list_cursor.ts";
+import type { PurgeReceipt, PurgeService } from "../../src/purge/purge_service.ts";
 import { assetRoutes } from "../../src/http/routes/assets.ts";
 import { hashOf } from "../support/seed_catalog.ts";
 import { authenticator, openUploadApp, type UploadApp } from "../support/upload_app.ts";
@@ -15,8 +16,20 @@ const PNG_1X1 = Uint8Array.from(
   (character) => character.charCodeAt(0),
 );
 
-async function withApp(run: (app: UploadApp, deleted: string[]) => Promise<void>): Promise<void> {
+const RECEIPT: PurgeReceipt = {
+  tag: "asset-x",
+  contentHash: null,
+  layers: [{ layer: "memory", status: "purged", removed: 3 }],
+  complete: true,
+  retried: false,
+};
+
+async function withApp(
+  run: (app: UploadApp, deleted: string[], postponed: string[]) => Promise<void>,
+  runFor: PurgeService["runFor"] = () => Promise.resolve([RECEIPT]),
+): Promise<void> {
   const deleted: string[] = [];
+  const postponed: string[] = [];
   await using app = await openUploadApp({
     more: ({ world: { database } }) => [
       assetRoutes({
@@ -25,12 +38,18 @@ async function withApp(run: (app: UploadApp, deleted: string[]) => Promise<void>
           directory: createAssetDirectory(database),
           references: createAssetRemoval(database),
           cursors: createCursorCodec("test"),
-          onContentDeleted: (hash) => deleted.push(hash),
         }),
+        purges: {
+          runFor(hash) {
+            deleted.push(hash);
+            return runFor(hash);
+          },
+        },
+        reportPostponed: (hash) => postponed.push(hash),
       }),
     ],
   });
-  await run(app, deleted);
+  await run(app, deleted, postponed);
   assert.deepEqual(app.problems, []);
 }
 
@@ -164,9 +183,31 @@ Deno.test("DELETE /v1/assets/{id} takes only the caller's reference, and the las
     assert.equal((await app.send(`/v1/assets/${theirs.assetId}`, { key: "globex" })).status, 200);
     assert.deepEqual(deleted, []);
 
-    assert.equal((await drop(theirs.assetId, "globex")).status, 204);
+    const last = await drop(theirs.assetId, "globex");
+    assert.equal(last.status, 200);
+    assert.equal(last.headers.get("cache-control"), "no-store");
+    assert.deepEqual(await last.json(), { contentHash: ours.contentHash, purges: [RECEIPT] });
     assert.deepEqual(deleted, [ours.contentHash]);
   });
+});
+
+Deno.test("DELETE /v1/assets/{id} answers 202 while some of what was deleted is still to be purged", async () => {
+  const drop = async (app: UploadApp) => {
+    const { assetId } = await upload(app, PNG_1X1);
+    return await app.send(`/v1/assets/${assetId}`, { method: "DELETE" });
+  };
+  await withApp(async (app) => {
+    const response = await drop(app);
+    assert.equal(response.status, 202);
+    assert.equal((await response.json()).purges[0].retried, true);
+  }, () => Promise.resolve([RECEIPT, { ...RECEIPT, complete: false, retried: true }].reverse()));
+  await withApp(async (app, deleted, postponed) => {
+    const response = await drop(app);
+    assert.equal(response.status, 202);
+    assert.deepEqual((await response.json()).purges, []);
+    assert.deepEqual(postponed, deleted);
+    assert.equal(postponed.length, 1);
+  }, () => Promise.reject(new Error("the catalog is down")));
 });
 
 Deno.test("the asset routes demand a key with the scope, and name the methods that there are", async () => {

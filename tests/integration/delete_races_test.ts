@@ -41,7 +41,6 @@ function createDeletion(world: UploadWorld, objects: Pick<ObjectRemover, "delete
     directory: createAssetDirectory(world.database),
     references: removal,
     cursors: createCursorCodec("test"),
-    onContentDeleted: () => {},
   });
   return { layer, purges, assets };
 }

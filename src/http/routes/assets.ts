@@ -4,6 +4,8 @@ import type { AssetService } from "../../assets/asset_service.ts";
 import { parseAssetSelector } from "../../assets/asset_selector.ts";
 import { parseListQuery } from "../../assets/list_query.ts";
 import type { Asset } from "../../assets/ports.ts";
+import type { ContentHash } from "../../core/content_hash.ts";
+import type { PurgeReceipt, PurgeService } from "../../purge/purge_service.ts";
 import { formatAsset } from "../asset_answer.ts";
 import type { HttpEnv } from "../http_env.ts";
 import { methodNotAllowed } from "../method_not_allowed.ts";
@@ -13,11 +15,16 @@ import { type Authenticator, requireScope } from "../middleware/authentication.t
 export interface AssetRoutesDeps {
   readonly assets: AssetService;
   readonly authenticator: Authenticator;
+  /** Works off what a deletion has left to purge. */
+  readonly purges: Pick<PurgeService, "runFor">;
+  /** Is told of purges that could not even be begun: the outbox keeps them. */
+  readonly reportPostponed: (hash: ContentHash, error: unknown) => void;
 }
 
 /**
  * Metadata, lists and deletion of a tenant's assets: `GET /v1/assets`, and `GET|HEAD|DELETE
- * /v1/assets/{id or hash}`. Mount it after the upload routes, which have other methods of the same
+ * /v1/assets/{id or hash}`. Deleting the last reference answers with a receipt of what was purged:
+ * 200 when that is all of it, 202 when some of it is still to be tried. Mount it after the upload routes, which have other methods of the same
  * paths: what is left is answered with 405.
  */
 export function assetRoutes(deps: AssetRoutesDeps): Hono<HttpEnv> {
@@ -46,8 +53,25 @@ async function describeAsset(c: Context<HttpEnv>, deps: AssetRoutesDeps): Promis
 async function deleteAsset(c: Context<HttpEnv>, deps: AssetRoutesDeps): Promise<Response> {
   const selector = parseAssetSelector(c.req.param("asset") ?? "");
   const { tenant, keyId } = c.get("principal");
-  await deps.assets.delete(tenant, selector, { actor: keyId });
-  return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
+  const { contentHash, contentDeleted } = await deps.assets.delete(tenant, selector, {
+    actor: keyId,
+  });
+  if (!contentDeleted) {
+    return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
+  }
+  const purges = await purgeNow(contentHash, deps);
+  const complete = purges.length > 0 && purges.every((receipt) => receipt.complete);
+  return answer({ contentHash, purges }, complete ? 200 : 202);
+}
+
+/** The deletion itself is done: whatever fails here is tried again from the outbox. */
+async function purgeNow(hash: ContentHash, deps: AssetRoutesDeps): Promise<PurgeReceipt[]> {
+  try {
+    return await deps.purges.runFor(hash);
+  } catch (error) {
+    deps.reportPostponed(hash, error);
+    return [];
+  }
 }
 
 /** What an upload answers, and what is computed afterwards. */
@@ -60,6 +84,6 @@ function formatDetails(asset: Asset): Record<string, unknown> {
 }
 
 /** Metadata belongs to whoever holds the key: no cache keeps it. */
-function answer(body: unknown): Response {
-  return Response.json(body, { headers: { "cache-control": "no-store" } });
+function answer(body: unknown, status = 200): Response {
+  return Response.json(body, { status, headers: { "cache-control": "no-store" } });
 }
