@@ -200,6 +200,9 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     request: VariantRequest,
     record: AssetRecord | null | undefined,
   ): VariantDelivery | null {
+    // Before the precondition: a 304 would tell that a private or a deleted asset is there.
+    if (record) checkVisible(record, request);
+    else if (record === null) return null;
     const facts = record ?? PLAIN_FACTS;
     const key = buildVariantKey(request.hash, request.spec, facts);
     const isPrivate = facts.visibility === "private";
@@ -207,7 +210,6 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     if (request.isCurrent(etag, Boolean(record))) return { kind: "not_modified", etag, isPrivate };
     // What the catalog was not asked about for long may have been deleted behind our back.
     if (!record) return null;
-    checkVisible(record, request);
     const entry = memory.get(key);
     if (!entry) return null;
     observer?.cacheLookedUp("MEMORY");

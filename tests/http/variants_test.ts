@@ -439,3 +439,40 @@ Deno.test("variantRoutes() aborts a render that nobody waits for any more", asyn
   assert.equal(await promise, "aborted");
   assert.equal((await response).status, 499);
 });
+
+Deno.test("variantRoutes() answers no precondition about an asset that is not there for the caller", async () => {
+  const hidden = makeAsset("a private photograph", { visibility: "private" });
+  const deleted = makeAsset("a deleted photograph", { state: "DELETED" });
+  for (const [asset, status, suffix] of [[hidden, 404, "!private"], [deleted, 410, ""]] as const) {
+    const { app, add } = createDeliveryFixture();
+    add(asset);
+    const { hash } = asset.record;
+    const path = `/${hash}/640x480/80.webp`;
+    // Asked once before, so that the asset is known.
+    assert.equal((await app.request(path)).status, status);
+    for (const etag of ["*", `"${hash.slice(0, 16)}-640x480/80.webp${suffix}-r1"`]) {
+      const response = await app.request(path, { headers: { "if-none-match": etag } });
+      assert.equal(response.status, status, etag);
+      assert.doesNotMatch(response.headers.get("cache-control")!, /immutable/);
+    }
+  }
+});
+
+Deno.test("variantRoutes() lets a variant over its budget fail without the others", async () => {
+  const fixture = fixtureWithPhoto();
+  fixture.faults.render = (_source, spec) =>
+    spec.width! > 1000
+      ? Promise.reject(new AppError("image_budget_exceeded", "The picture is too large"))
+      : Promise.resolve(Buffer.from("pixels"));
+  const ask = async (size: string) =>
+    (await fixture.app.request(`/${PHOTO.record.hash}/${size}/80.webp`)).status;
+  assert.deepEqual([await ask("1920x1080"), await ask("1920x1080")], [422, 422]);
+  assert.equal(fixture.renders.length, 1, "the failure is remembered");
+  assert.equal(await ask("640x480"), 200);
+  assert.equal(await ask("1920x1080"), 422);
+  assert.equal(fixture.renders.length, 2);
+
+  fixture.faults.render = () => Promise.reject(new AppError("image_undecodable", "It is broken"));
+  assert.deepEqual([await ask("320x240"), await ask("320x480")], [422, 422]);
+  assert.equal(fixture.renders.length, 3, "what cannot be decoded fails for all variants");
+});
