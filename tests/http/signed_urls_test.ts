@@ -58,6 +58,11 @@ Deno.test("a signature holds for one path, one end and one key only", async () =
     signed.replace("kid=new", "kid=old"),
     signed.replace(/sig=./, (match) => match === "sig=A" ? "sig=B" : "sig=A"),
     signed.slice(0, -1),
+    // The last digit of 43 has two bits to spare: another spelling of the same signature.
+    signed.replace(/.$/, (digit) => {
+      const digits = "ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_";
+      return digits[digits.indexOf(digit) + 1];
+    }),
     signed.replace(/&kid=new/, ""),
     signed + "&exp=9999999999",
     signed + "&sig=" + "A".repeat(43),
