@@ -18,6 +18,7 @@ import {
   isVariantFormat,
   parseQuality,
   parseVariantSize,
+  VARIANT_MEDIA_TYPES,
   type VariantFormat,
   type VariantPreset,
   type VariantSpec,
@@ -81,10 +82,10 @@ export function parseVariantAlias(path: string, presets: VariantPresets): Varian
 }
 
 /**
- * Chooses the format of an `auto` URL: the most compact one that the client names.
+ * Chooses the format of an `auto` URL: of those that the client likes best the most compact one.
  *
- * A wildcard does not count: `*`/`*` is sent by everything, also by what cannot show WebP. What is
- * left is what every client shows, PNG where transparency would be lost.
+ * For WebP and AVIF a wildcard does not count: `*`/`*` is sent by everything, also by what cannot
+ * show them. What is left is what every client shows, PNG first where transparency would be lost.
  *
  * @param accept The `Accept` header (RFC 9110 section 12.5.1).
  */
@@ -92,12 +93,19 @@ export function negotiateFormat(
   accept: string,
   options: { readonly formats: readonly VariantFormat[]; readonly hasAlpha: boolean },
 ): VariantFormat {
-  const { formats, hasAlpha } = options;
-  for (const format of ["avif", "webp"] as const) {
-    if (formats.includes(format) && acceptsType(accept, `image/${format}`)) return format;
-  }
-  const [first, second]: VariantFormat[] = hasAlpha ? ["png", "jpg"] : ["jpg", "png"];
-  return formats.includes(first) ? first : formats.includes(second) ? second : formats[0];
+  const weights = parseAccept(accept);
+  const shown: VariantFormat[] = options.hasAlpha ? ["png", "jpg"] : ["jpg", "png"];
+  const made = (format: VariantFormat) => options.formats.includes(format);
+  const compact = (["avif", "webp"] as const).filter(made);
+  const plain = shown.filter(made);
+  const candidates = [
+    ...compact.map((format) => ({ format, weight: weights.get(VARIANT_MEDIA_TYPES[format]) ?? 0 })),
+    ...plain.map((format) => ({ format, weight: weighPlain(weights, format) })),
+  ];
+  const best = Math.max(0, ...candidates.map(({ weight }) => weight));
+  // A client that takes none of them gets a picture all the same.
+  return candidates.find(({ weight }) => best > 0 && weight === best)?.format ??
+    plain[0] ?? options.formats[0];
 }
 
 /** Completes an alias with a format. */
@@ -106,9 +114,20 @@ export function resolveVariantAlias(alias: VariantAlias, format: VariantFormat):
   return { fit, width, height, quality, format };
 }
 
-function acceptsType(accept: string, type: string): boolean {
-  return accept.slice(0, 2048).toLowerCase().split(",").some((part) => {
+function weighPlain(weights: ReadonlyMap<string, number>, format: VariantFormat): number {
+  return weights.get(VARIANT_MEDIA_TYPES[format]) ?? weights.get("image/*") ??
+    weights.get("*/*") ?? 0;
+}
+
+/** Weights, 0 to 1, by media range. What is malformed counts as 1, as if nothing were said. */
+function parseAccept(accept: string): Map<string, number> {
+  const weights = new Map<string, number>();
+  for (const part of accept.slice(0, 2048).toLowerCase().split(",")) {
     const [name, ...parameters] = part.split(";").map((text) => text.trim());
-    return name === type && !parameters.some((text) => /^q=0(?:\.0{0,3})?$/.test(text));
-  });
+    const weight = parameters.map((text) => /^q=([01](?:\.\d{0,3})?)$/.exec(text)?.[1]).find(
+      Boolean,
+    );
+    weights.set(name, Math.min(1, Number(weight ?? 1)));
+  }
+  return weights;
 }

@@ -80,6 +80,26 @@ Deno.test("negotiateFormat() prefers AVIF where it is made and named", () => {
   assert.equal(negotiateFormat("", { formats: ["webp"], hasAlpha: true }), "webp");
 });
 
+Deno.test("negotiateFormat() follows the weights that the client gives", () => {
+  const formats = ["webp", "jpg", "png"] as const;
+  const cases = [
+    ["image/webp;q=0.1, image/jpeg", false, "jpg"],
+    ["image/jpeg;q=0.9, image/webp;q=0.9", false, "webp"],
+    ["image/png", false, "png"],
+    ["image/jpeg", true, "jpg"],
+    ["image/jpeg;q=0.5, */*;q=0.8", false, "png"],
+    ["image/*;q=0.5", true, "png"],
+    ["image/webp;q=0, */*", true, "png"],
+    ["image/webp;q=2", false, "webp"],
+    ["text/html", true, "png"],
+    ["image/jpeg;q=0, image/png;q=0", false, "jpg"],
+    [",;,;q=1,", false, "jpg"],
+  ] as const;
+  for (const [accept, hasAlpha, expected] of cases) {
+    assert.equal(negotiateFormat(accept, { formats, hasAlpha }), expected, accept);
+  }
+});
+
 Deno.test("parseVariantPresets() refuses what is no name=size/quality", () => {
   for (
     const text of [
