@@ -11,6 +11,7 @@ import type { HttpEnv } from "./http_env.ts";
 import { limitHeaders } from "./middleware/header_limit.ts";
 import { lingeringClose } from "./middleware/request_body.ts";
 import { requestContext, type RequestContextOptions } from "./middleware/request_context.ts";
+import { answerOtherMethods } from "./other_methods.ts";
 import { buildProblemResponse, isReported, toAppError } from "./problem.ts";
 
 /** What the HTTP application is made of. */
@@ -31,6 +32,7 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
   app.use(lingeringClose());
   app.use(limitHeaders(options.maxHeaderBytes));
   for (const group of options.routes) app.route("/", group);
+  answerOtherMethods(app);
   app.notFound((c) => {
     const error = new AppError("route_not_found", "There is nothing at this path");
     c.set("logFields", { ...c.get("logFields"), code: error.code });

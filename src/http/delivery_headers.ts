@@ -2,7 +2,7 @@ import type { Handler } from "hono";
 import type { HttpEnv } from "./http_env.ts";
 
 /** The methods of delivery routes. */
-export const DELIVERY_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
+const DELIVERY_METHODS: readonly string[] = ["GET", "HEAD", "OPTIONS"];
 
 /** What pages of any origin may do with a delivery: embed it, read it, and time it. */
 export const CROSS_ORIGIN_HEADERS: Readonly<Record<string, string>> = {

@@ -1,16 +1,15 @@
 import { type Context, Hono } from "hono";
 import { toDeliveryError } from "./caching.ts";
-import { DELIVERY_METHODS, deliveryOptions } from "./delivery_headers.ts";
+import { deliveryOptions } from "./delivery_headers.ts";
 import { type DeliveryUrl, parseDeliveryUrl } from "./delivery_request.ts";
 import type { HttpEnv, HttpRoutes } from "./http_env.ts";
-import { methodNotAllowed } from "./method_not_allowed.ts";
 
 /** Answers `GET` and `HEAD` of one delivery. */
 export type DeliveryAnswer = (c: Context<HttpEnv>, url: DeliveryUrl) => Promise<Response>;
 
 /**
  * The routes of one kind of delivery: `GET` and `HEAD` by `answer`, failures with the lifetime that
- * deliveries give them, `OPTIONS`, and 405 for all else.
+ * deliveries give them, and `OPTIONS`.
  *
  * @param pattern Hono's pattern of the path.
  */
@@ -26,6 +25,5 @@ export function buildDeliveryRoutes(pattern: string, answer: DeliveryAnswer): Ht
     }
   });
   routes.options(pattern, deliveryOptions());
-  routes.all(pattern, methodNotAllowed(DELIVERY_METHODS));
   return routes;
 }

@@ -10,7 +10,6 @@ import {
 import { listVariants, type ListVariantsOptions } from "../../variants/list_variants.ts";
 import type { AssetLookup } from "../../variants/ports.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 import { readJsonObject } from "../read_json.ts";
 
@@ -39,7 +38,6 @@ export function assetVariantRoutes(options: AssetVariantRoutesOptions): Hono<Htt
     requireScope("read", authenticator),
     (c) => answerList(c, options),
   );
-  routes.all("/v1/assets/:hash/variants", methodNotAllowed(["GET", "HEAD"]));
   routes.patch(
     "/v1/assets/:id",
     requireScope("upload", authenticator),

@@ -2,7 +2,6 @@ import { Hono } from "hono";
 import type { CostReport } from "../../costs/cost_report.ts";
 import { AppError } from "../../errors.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 
 /** What the cost route needs. */
@@ -28,7 +27,6 @@ export function costRoutes(options: CostRoutesOptions): Hono<HttpEnv> {
     c.header("cache-control", "no-store");
     return c.json(report);
   });
-  routes.all("/v1/admin/cost", methodNotAllowed(["GET", "HEAD"]));
   return routes;
 }
 

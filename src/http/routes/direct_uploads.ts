@@ -10,7 +10,6 @@ import { AppError } from "../../errors.ts";
 import type { DirectPlan, DirectUploads } from "../../uploads/direct.ts";
 import { buildUploadAnswer, formatAsset } from "../asset_answer.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 import { readJsonObject } from "../read_json.ts";
 import type { UploadAdmission } from "../upload_admission.ts";
@@ -53,9 +52,6 @@ export function directUploadRoutes(deps: DirectRoutesDeps): Hono<HttpEnv> {
     await deps.uploads.abort((await find(c)).session);
     return new Response(null, { status: 204, headers: { "cache-control": "no-store" } });
   });
-  routes.all(PATH, methodNotAllowed(["POST"]));
-  routes.all(`${ITEM}/complete`, methodNotAllowed(["POST"]));
-  routes.all(ITEM, methodNotAllowed(["GET", "HEAD", "DELETE"]));
   return routes;
 }
 

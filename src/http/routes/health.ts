@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 
 /** How one thing we depend on is doing. */
 export interface DependencyHealth {
@@ -54,8 +53,6 @@ export function healthRoutes(options: HealthOptions): Hono<HttpEnv> {
       dependencies: Object.fromEntries(entries),
     }, ready ? 200 : 503);
   });
-  routes.all("/healthz", methodNotAllowed(["GET", "HEAD"]));
-  routes.all("/readyz", methodNotAllowed(["GET", "HEAD"]));
   return routes;
 }
 

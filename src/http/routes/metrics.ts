@@ -1,6 +1,5 @@
 import { Hono } from "hono";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 
 /** The content type of the Prometheus text exposition format, version 0.0.4. */
 const PROMETHEUS_TEXT = "text/plain; version=0.0.4; charset=utf-8";
@@ -14,6 +13,5 @@ export function metricsRoutes(options: {
     const text = await options.serialize() ?? "# exported by the runtime through OTLP\n";
     return c.body(text, 200, { "content-type": PROMETHEUS_TEXT, "cache-control": "no-store" });
   });
-  routes.all("/metrics", methodNotAllowed(["GET", "HEAD"]));
   return routes;
 }

@@ -5,7 +5,6 @@ import type { PurgeTarget } from "../../purge/ports.ts";
 import type { PurgeService } from "../../purge/purge_service.ts";
 import { assetTag } from "../caching.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 import { readJsonObject } from "../read_json.ts";
 
@@ -33,7 +32,6 @@ export function purgeRoutes(options: PurgeRoutesOptions): Hono<HttpEnv> {
     c.header("cache-control", "no-store");
     return c.json(receipt, receipt.complete ? 200 : 202);
   });
-  routes.all("/v1/admin/purge", methodNotAllowed(["POST"]));
   return routes;
 }
 

@@ -5,7 +5,6 @@ import type { Reconciler, RunRequest } from "../../reconcile/reconciler.ts";
 import { calculateDriftRatio, countMismatches } from "../../core/drift_ratio.ts";
 import { parseShardPrefix } from "../../reconcile/shard_prefix.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 import { readJsonObject } from "../read_json.ts";
 
@@ -31,9 +30,7 @@ export function reconcileRoutes(options: ReconcileRoutesOptions): Hono<HttpEnv> 
   const routes = new Hono<HttpEnv>();
   const mayAdminister = requireScope("admin", options.authenticator);
   routes.post("/v1/admin/reconcile", mayAdminister, (c) => startRun(c, options));
-  routes.all("/v1/admin/reconcile", methodNotAllowed(["POST"]));
   routes.get("/v1/admin/reconcile/:run", mayAdminister, (c) => showRun(c, options));
-  routes.all("/v1/admin/reconcile/:run", methodNotAllowed(["GET", "HEAD"]));
   return routes;
 }
 

@@ -2,7 +2,6 @@ import { Hono } from "hono";
 import { AppError } from "../../errors.ts";
 import type { RestoreService } from "../../lifecycle/restore_service.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 
 /** What the restore route needs. */
@@ -36,6 +35,5 @@ export function restoreRoutes(options: RestoreRoutesOptions): Hono<HttpEnv> {
     const answer = { assetId, contentHash, state: ready ? "READY" : "ARCHIVED", restoring: !ready };
     return c.json(answer, ready ? 200 : 202);
   });
-  routes.all(path, methodNotAllowed(["POST"]));
   return routes;
 }

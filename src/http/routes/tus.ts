@@ -14,7 +14,6 @@ import type { AppendResult, SpanningSession } from "../../uploads/resumable_port
 import type { ResumableUploads } from "../../uploads/resumable.ts";
 import { formatAsset } from "../asset_answer.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 import { takeRequestBody } from "../middleware/request_body.ts";
 import {
@@ -54,7 +53,7 @@ export function tusRoutes(deps: TusRoutesDeps): Hono<HttpEnv> {
     const method = c.req.header("x-http-method-override");
     if (method === "PATCH") return append(c, deps);
     if (method === "DELETE") return terminate(c, deps);
-    throw new AppError("method_not_allowed", "Use X-HTTP-Method-Override with PATCH or DELETE");
+    throw new AppError("invalid_header", "POST takes X-HTTP-Method-Override: PATCH or DELETE");
   });
   // HEAD comes to the handler of GET.
   routes.get(
@@ -62,8 +61,6 @@ export function tusRoutes(deps: TusRoutesDeps): Hono<HttpEnv> {
     ...guards,
     (c) => c.req.method === "HEAD" ? tellOffset(c, deps) : describe(c, deps),
   );
-  routes.all(PATH, methodNotAllowed(["POST", "OPTIONS"]));
-  routes.all(ITEM, methodNotAllowed(["GET", "HEAD", "PATCH", "DELETE", "OPTIONS"]));
   return routes;
 }
 

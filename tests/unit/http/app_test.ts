@@ -3,7 +3,6 @@ import { Hono } from "hono";
 import { AppError, ERROR_CODES } from "../../../src/errors.ts";
 import { createHttpApp } from "../../../src/http/app.ts";
 import type { HttpEnv } from "../../../src/http/http_env.ts";
-import { methodNotAllowed } from "../../../src/http/method_not_allowed.ts";
 import { requireScope } from "../../../src/http/middleware/authentication.ts";
 import { statusOf } from "../../../src/http/problem.ts";
 import { healthRoutes } from "../../../src/http/routes/health.ts";
@@ -69,14 +68,31 @@ Deno.test("createHttpApp() hides what an unexpected error says and logs it", asy
 });
 
 Deno.test("createHttpApp() answers an unknown path with 404 and an unknown method with 405 and Allow", async () => {
-  const { app } = createTestApp((routes) => {
-    routes.get("/x", (c) => c.text("x"));
-    routes.all("/x", methodNotAllowed(["GET", "HEAD"]));
-  });
+  const { app } = createTestApp((routes) => routes.get("/x", (c) => c.text("x")));
   assert.equal((await app.request("/nothing")).status, 404);
+  assert.equal((await app.request("/nothing", { method: "OPTIONS" })).status, 404);
   const response = await app.request("/x", { method: "DELETE" });
   assert.equal(response.status, 405);
-  assert.equal(response.headers.get("allow"), "GET, HEAD");
+  assert.equal(response.headers.get("allow"), "GET, HEAD, OPTIONS");
+  assert.equal((await response.json()).code, "method_not_allowed");
+});
+
+Deno.test("createHttpApp() gathers Allow from all groups that have routes of a resource", async () => {
+  const { app } = createTestApp((routes) => {
+    routes.get("/things/:thing", (c) => c.text("x"));
+    routes.put("/things/:name", (c) => c.text("x"));
+    routes.delete("/things/:thing/parts", (c) => c.text("x"));
+    routes.post("/things/:id{[0-9]+}/undo", (c) => c.text("x"));
+  });
+  const ask = async (path: string, method: string) => {
+    const response = await app.request(path, { method });
+    return [response.status, response.headers.get("allow")];
+  };
+  assert.deepEqual(await ask("/things/1", "PATCH"), [405, "GET, HEAD, PUT, OPTIONS"]);
+  assert.deepEqual(await ask("/things/1", "OPTIONS"), [204, "GET, HEAD, PUT, OPTIONS"]);
+  assert.deepEqual(await ask("/things/1/parts", "GET"), [405, "DELETE, OPTIONS"]);
+  assert.deepEqual(await ask("/things/1/undo", "PROPFIND"), [405, "POST, OPTIONS"]);
+  assert.deepEqual(await ask("/things/x/undo", "POST"), [404, null]);
 });
 
 Deno.test("createHttpApp() keeps a client's request id when it is safe and replaces it otherwise", async () => {
