@@ -219,10 +219,10 @@ Deno.test("the asset routes demand a key with the scope, and name the methods th
       assert.match(response.headers.get("www-authenticate")!, /^Bearer /);
     }
     const patched = await app.send(path, { method: "PATCH" });
-    assert.equal(patched.headers.get("allow"), "GET, HEAD, PUT, DELETE");
+    assert.equal(patched.headers.get("allow"), "GET, HEAD, PUT, DELETE, OPTIONS");
     assert.deepEqual(await problem(patched), [405, "method_not_allowed"]);
     const dropped = await app.send("/v1/assets", { method: "DELETE" });
-    assert.equal(dropped.headers.get("allow"), "GET, HEAD, POST");
+    assert.equal(dropped.headers.get("allow"), "GET, HEAD, POST, OPTIONS");
     assert.equal(dropped.status, 405);
   });
 });

@@ -8,7 +8,6 @@ import type { ContentHash } from "../../core/content_hash.ts";
 import type { PurgeReceipt, PurgeService } from "../../purge/purge_service.ts";
 import { formatAsset } from "../asset_answer.ts";
 import type { HttpEnv } from "../http_env.ts";
-import { methodNotAllowed } from "../method_not_allowed.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
 
 /** What the asset routes need. */
@@ -24,18 +23,15 @@ export interface AssetRoutesDeps {
 /**
  * Metadata, lists and deletion of a tenant's assets: `GET /v1/assets`, and `GET|HEAD|DELETE
  * /v1/assets/{id or hash}`. Deleting the last reference answers with a receipt of what was purged:
- * 200 when that is all of it, 202 when some of it is still to be tried. Mount it after the upload routes, which have other methods of the same
- * paths: what is left is answered with 405.
+ * 200 when that is all of it, 202 when some of it is still to be tried.
  */
 export function assetRoutes(deps: AssetRoutesDeps): Hono<HttpEnv> {
   const routes = new Hono<HttpEnv>();
   const mayRead = requireScope("read", deps.authenticator);
   const mayUpload = requireScope("upload", deps.authenticator);
   routes.get("/v1/assets", mayRead, (c) => listAssets(c, deps));
-  routes.all("/v1/assets", methodNotAllowed(["GET", "HEAD", "POST"]));
   routes.get("/v1/assets/:asset", mayRead, (c) => describeAsset(c, deps));
   routes.delete("/v1/assets/:asset", mayUpload, (c) => deleteAsset(c, deps));
-  routes.all("/v1/assets/:asset", methodNotAllowed(["GET", "HEAD", "PUT", "DELETE"]));
   return routes;
 }
 
