@@ -58,6 +58,8 @@ export interface LifecycleRule {
   readonly abortMultipartAfterDays: number | null;
   /** Set on rules read from the store that say more than this type can; writing drops the rest. */
   readonly isPartial?: boolean | undefined;
+  /** Set on rules that the store keeps but does not act upon. */
+  readonly isDisabled?: boolean | undefined;
 }
 
 /** The store's own rules for ageing objects. */

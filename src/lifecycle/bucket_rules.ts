@@ -118,6 +118,7 @@ export function formatBucketRule(rule: LifecycleRule): string {
       ? []
       : [`open uploads aborted after ${abortMultipartAfterDays} days`]),
     ...(rule.isPartial ? ["and more than can be shown here"] : []),
+    ...(rule.isDisabled ? ["but switched off"] : []),
   ];
   return `${id} (${prefix === "" ? "everything" : prefix}): ${parts.join(", ")}`;
 }

@@ -16,9 +16,7 @@ export function createS3Lifecycle(context: S3Context): BucketLifecycle {
           ({ client, sdk, bucket, send }) =>
             client.send(new sdk.GetBucketLifecycleConfigurationCommand({ Bucket: bucket }), send),
         );
-        return (output.Rules ?? [])
-          .filter(({ Status }) => Status === "Enabled")
-          .map((rule) => parseLifecycleRule(rule, storageClasses));
+        return (output.Rules ?? []).map((rule) => parseLifecycleRule(rule, storageClasses));
       } catch (error) {
         if (hasS3Code(error, "NoSuchLifecycleConfiguration")) return [];
         if (hasS3Code(error, "NotImplemented") || hasS3Status(error, 501)) return null;
@@ -53,7 +51,7 @@ export function formatLifecycleRule(
   const { transitions, expireAfterDays, abortMultipartAfterDays } = rule;
   return {
     ID: rule.id,
-    Status: "Enabled",
+    Status: rule.isDisabled ? "Disabled" : "Enabled",
     Filter: { Prefix: rule.prefix },
     ...(transitions.length === 0 ? {} : {
       Transitions: transitions.map(({ afterDays, to }) => ({
@@ -81,6 +79,7 @@ export function parseLifecycleRule(
     ),
     expireAfterDays: rule.Expiration?.Days ?? null,
     abortMultipartAfterDays: rule.AbortIncompleteMultipartUpload?.DaysAfterInitiation ?? null,
+    ...(rule.Status === "Enabled" ? {} : { isDisabled: true }),
   };
   const { Filter: filter, Expiration: expiration } = rule;
   const saysMore = filter?.Tag !== undefined || filter?.And !== undefined ||

@@ -6,6 +6,7 @@ import {
   planBucketRules,
   type StoreDialect,
 } from "../../../src/lifecycle/bucket_rules.ts";
+import { formatLifecycleRule, parseLifecycleRule } from "../../../src/adapters/s3/s3_lifecycle.ts";
 import { createS3ObjectStore } from "../../../src/adapters/s3/s3_object_store.ts";
 import { findTestS3 } from "../../support/test_s3.ts";
 
@@ -72,11 +73,32 @@ Deno.test("applyBucketRules() applies once, and keeps what it can keep", async (
 });
 
 Deno.test("applyBucketRules() refuses to replace rules of others", async () => {
-  for (const rule of [FOREIGN, { ...R2_DEFAULT, isPartial: true }]) {
+  const switchedOff = { ...FOREIGN, isDisabled: true };
+  for (const rule of [FOREIGN, switchedOff, { ...R2_DEFAULT, isPartial: true }]) {
     const bucket = createBucket([rule]);
     const result = await applyBucketRules(bucket, AWS);
     assert.equal(result.outcome, "foreign");
     assert.deepEqual([bucket.puts, bucket.rules], [0, [rule]]);
+  }
+});
+
+Deno.test("applyBucketRules() switches its own rules on again, and keeps those of others as they are", async () => {
+  const ours = buildBucketRules(AWS).map((rule) => ({ ...rule, isDisabled: true }));
+  const bucket = createBucket([...ours, { ...R2_DEFAULT, isDisabled: true }]);
+  assert.equal((await planBucketRules(bucket, AWS)).inForce, false);
+  assert.equal((await applyBucketRules(bucket, AWS)).outcome, "applied");
+  assert.deepEqual(
+    bucket.rules?.map(({ id, isDisabled = false }) => [id, isDisabled]).sort(),
+    [["Default Multipart Abort Rule", true], ["facet-raw", false], ["facet-staging", false]],
+  );
+});
+
+Deno.test("parseLifecycleRule() reads back what formatLifecycleRule() wrote, switched off or not", () => {
+  const names = { standard: "STANDARD", infrequent: "STANDARD_IA", archive: "GLACIER" };
+  for (const rule of [...buildBucketRules(AWS), R2_DEFAULT, { ...FOREIGN, isDisabled: true }]) {
+    const written = formatLifecycleRule(rule, names);
+    assert.equal(written.Status, rule.isDisabled ? "Disabled" : "Enabled");
+    assert.deepEqual(parseLifecycleRule(written, names), rule);
   }
 });
 
