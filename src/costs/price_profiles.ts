@@ -3,8 +3,9 @@ import type { PriceProfile } from "../core/cost_model.ts";
 const GIB = 2 ** 30;
 
 /**
- * Deno Deploy's Pro plan. The figures are those that a third party transcribed from deno.com/pricing
- * in May 2026; the page itself could not be read, so they count as not confirmed.
+ * Deno Deploy's Pro plan. The figures are those of a third party's transcription, made by a program
+ * on 2026-05-04 and -05, that names deno.com/pricing as its source; the page itself could not be
+ * read, so they count as not confirmed.
  */
 const DENO_DEPLOY = {
   baseUsd: 20,
@@ -19,10 +20,16 @@ const DENO_DEPLOY = {
 const DENO_NOTES = [
   "Deno Deploy (Pro: 20 USD with 5 M requests, 200 GB egress and 40 CPU hours; then 2 USD per M, " +
   "0.50 USD per GB, 0.05 USD per hour; KV 1 and 2.50 USD per M units) is not confirmed: taken from " +
-  "a transcription of May 2026. What KV includes, and memory time, are left out.",
+  "a third party's transcription of deno.com/pricing, made on 2026-05-05. What KV includes, and " +
+  "memory time, are left out.",
   "The database is taken to cost 25 USD a month and 0.35 USD per GB: a placeholder, to be " +
   "replaced by the price of yours.",
 ];
+
+const DENO_SOURCES = [
+  "https://deno.com/pricing, as transcribed in",
+  "https://github.com/api-evangelist/deno: plans/deno-plans-pricing.yml, 2026-05-05",
+] as const;
 
 const DATABASE = { perMonth: 25, perGb: 0.35 } as const;
 
@@ -30,7 +37,11 @@ const DATABASE = { perMonth: 25, perGb: 0.35 } as const;
 const R2: PriceProfile = {
   name: "r2",
   asOf: "2026-11-22",
-  sources: ["https://developers.cloudflare.com/r2/pricing/", "https://deno.com/pricing"],
+  sources: [
+    "https://developers.cloudflare.com/r2/pricing/, as it stands in",
+    "https://github.com/cloudflare/cloudflare-docs: src/content/docs/r2/pricing.mdx",
+    ...DENO_SOURCES,
+  ],
   notes: [
     "R2 as published: 0.015 USD per GB-month (infrequent access 0.01), class A 4.50 and class B " +
     "0.36 USD per million, no egress; 10 GB-month, 1 M class A and 10 M class B included. " +
@@ -50,11 +61,12 @@ const R2: PriceProfile = {
 const S3: PriceProfile = {
   name: "s3",
   asOf: "2026-11-22",
-  sources: ["https://aws.amazon.com/s3/pricing/", "https://deno.com/pricing"],
+  sources: ["https://aws.amazon.com/s3/pricing/, as third parties quote it", ...DENO_SOURCES],
   notes: [
-    "S3 in us-east-1 is not confirmed, since its page shows prices by script only: 0.023 USD per " +
-    "GB-month (first 50 TB; infrequent access 0.0125, Glacier Flexible Retrieval 0.0036), 5.00 and " +
-    "0.40 USD per million requests, a GB of 2³⁰ bytes. Every byte that leaves for Deno Deploy " +
+    "S3 in us-east-1 is not confirmed by Amazon, whose page shows prices by script only. 0.023 USD " +
+    "per GB-month (first 50 TB) is what third parties quoted in 2022 and in late 2025, infrequent " +
+    "access 0.0125 and Glacier Flexible Retrieval 0.0036 what one quoted (undated); 5.00 and 0.40 " +
+    "USD per million requests are from memory. A GB is 2³⁰ bytes. Every byte that leaves for Deno Deploy " +
     "costs about 0.09 USD per GB too, which is left out: it depends on the renders' sources.",
     ...DENO_NOTES,
   ],
