@@ -3,8 +3,9 @@
  * The service under mixed traffic, under overload, and among clients that are slow on purpose.
  *
  *     deno run -A bench/load.ts [--seconds 60] [--rate 100] [--only mixed,overload,slow]
+ *         [--set RENDER_NICENESS=0]…
  *
- * `--seconds 300` is the long run. Requests are sent at their time whether or not earlier ones have
+ * `--seconds 300` is the long run, `--set` configures the service otherwise than by default. Requests are sent at their time whether or not earlier ones have
  * been answered, and latency counts from that time, so a stall shows in full. Client and service
  * share the machine: ratios of one run are what to compare.
  */
@@ -20,6 +21,7 @@ const { values } = parseArgs({
   options: {
     seconds: { type: "string", default: "60" },
     rate: { type: "string", default: "100" },
+    set: { type: "string", multiple: true, default: [] },
     only: { type: "string", default: "mixed,overload,slow" },
   },
 });
@@ -38,6 +40,7 @@ try {
       FACET_ADMIN_KEY: ADMIN_KEY,
       RENDER_BUDGET: "0",
       ACCESS_LOG: "false",
+      ...Object.fromEntries(values.set.map((each) => each.split("="))),
       ...(cluster ? { DATABASE_URL: cluster.url } : {}),
     },
   };

@@ -271,6 +271,8 @@ function readRender(env: EnvReader) {
     timeLimitMs: env.durationMs("RENDER_TIMEOUT", 15 * SECOND, { min: 100, max: 300 * SECOND }),
     queueLimit: env.integer("RENDER_QUEUE", 64, { min: 0, max: 10_000 }),
     memoryBudgetBytes: env.bytes("RENDER_MEMORY", 256 * MIB, { min: 16 * MIB, max: 64 * GIB }),
+    /** By how much render threads give way to those that answer requests; Linux only. */
+    niceness: env.integer("RENDER_NICENESS", 5, { min: 0, max: 19 }),
     maxPixels: env.integer("RENDER_MAX_PIXELS", 50_000_000, { min: 1_000, max: 1_000_000_000 }),
     maxSourceBytes: env.bytes("RENDER_MAX_SOURCE", 64 * MIB, { min: KIB, max: 2 * GIB }),
   };

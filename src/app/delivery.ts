@@ -56,6 +56,7 @@ export function createDelivery(
     timeLimitMs: render.timeLimitMs,
     memoryBudgetBytes: render.memoryBudgetBytes,
     queueLimit: render.queueLimit,
+    niceness: render.niceness,
     limits: { ...DEFAULT_IMAGE_LIMITS, maxPixels: render.maxPixels },
   });
   observeRenderer(parts.metrics, renderer);

@@ -19,6 +19,8 @@ export type WorkerRequest =
     readonly memoryBudgetBytes: number;
   }
   | { readonly kind: "warm" }
+  /** Comes first, where renders are to give way to the rest of the service; there is no reply. */
+  | { readonly kind: "give_way"; readonly niceness: number }
   /** Asks the worker to end itself; it does not reply. */
   | { readonly kind: "close" };
 

@@ -43,6 +43,11 @@ export interface RenderPoolOptions {
   readonly retryAfterSeconds?: number;
   /** A worker is replaced after a render above this, or when it holds more. Default 80 MiB. */
   readonly retireAboveBytes?: number;
+  /**
+   * By how much renders give way to the threads that answer requests, where the system can: 0 to 19.
+   * Default 0, not at all.
+   */
+  readonly niceness?: number;
   readonly limits?: ImageLimits;
 }
 
@@ -99,10 +104,10 @@ class WorkerRenderPool implements RenderPool {
       queueWaitMs: options.queueWaitMs ?? timeLimitMs,
       retryAfterSeconds: options.retryAfterSeconds ?? 2,
     });
-    const retireAboveBytes = options.retireAboveBytes ?? 80 * MEBIBYTE;
+    const { retireAboveBytes = 80 * MEBIBYTE, niceness = 0 } = options;
     this.#slots = Array.from(
       { length: size },
-      () => new RenderSlot({ timeLimitMs, retireAboveBytes }),
+      () => new RenderSlot({ timeLimitMs, retireAboveBytes, niceness }),
     );
     this.#idle = [...this.#slots];
   }

@@ -18,6 +18,8 @@ export interface SlotLimits {
    * ends gives everything back at once.
    */
   readonly retireAboveBytes: number;
+  /** By how much workers give way to other threads: 0 (not at all) to 19. */
+  readonly niceness: number;
 }
 
 interface Pending {
@@ -98,6 +100,8 @@ export class RenderSlot {
     const worker = new Worker(new URL("./render_worker.ts", import.meta.url), { type: "module" });
     this.#worker = worker;
     this.#ready = false;
+    const { niceness } = this.#limits;
+    if (niceness > 0) worker.postMessage({ kind: "give_way", niceness } satisfies WorkerRequest);
     worker.onmessage = ({ data }: MessageEvent<WorkerReply>) => {
       if (data.kind === "ready") this.#ready = true;
       else this.#pending?.settle(data);

@@ -7,6 +7,7 @@
 import { renderImage } from "../../image/pipeline.ts";
 import { releaseBytes } from "../../image/release_bytes.ts";
 import { createPipelineParts } from "./codec_registry.ts";
+import { lowerPriority } from "./lower_priority.ts";
 import { formatFailure, type WorkerReply, type WorkerRequest } from "./render_message.ts";
 import { warmPipeline } from "./warm_pipeline.ts";
 
@@ -23,6 +24,10 @@ const parts = createPipelineParts();
 scope.onmessage = async ({ data }) => {
   if (data.kind === "close") {
     scope.close();
+    return;
+  }
+  if (data.kind === "give_way") {
+    lowerPriority(data.niceness);
     return;
   }
   if (data.kind === "warm") {

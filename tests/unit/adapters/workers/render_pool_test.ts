@@ -1,5 +1,6 @@
 import assert from "node:assert/strict";
 import { join } from "node:path";
+import { setTimeout as delay } from "node:timers/promises";
 import sharp from "sharp";
 import { createPipelineParts } from "../../../../src/adapters/workers/codec_registry.ts";
 import { findDecoderTraits } from "../../../../src/adapters/workers/decoder_traits.ts";
@@ -164,6 +165,47 @@ Deno.test("createRenderPool() warms its workers, and fails renders once it is cl
     );
   });
 });
+
+Deno.test({
+  name: "createRenderPool() lowers the priority of its workers' threads, and of no others",
+  ignore: Deno.build.os !== "linux",
+  async fn() {
+    // A number that no other pool of this process uses.
+    const niceness = 13;
+    await withPool({ size: 2, niceness }, async (pool) => {
+      assert.equal(countThreads(niceness), 0);
+      await pool.render(await makeSource("png"), SPEC, PATIENT);
+      assert.ok(countThreads(niceness) > 0);
+      assert.notEqual(readNiceness("/proc/thread-self"), niceness);
+      assert.notEqual(readNiceness(`/proc/self/task/${Deno.pid}`), niceness);
+    });
+    // A worker's helpers inherit its priority, and end with it: nobody else borrows them.
+    const deadlineMs = performance.now() + 30_000;
+    while (countThreads(niceness) > 0 && performance.now() < deadlineMs) await delay(20);
+    assert.equal(countThreads(niceness), 0);
+  },
+});
+
+function countThreads(niceness: number): number {
+  let count = 0;
+  for (const { name } of Deno.readDirSync("/proc/self/task")) {
+    try {
+      if (readNiceness(`/proc/self/task/${name}`) === niceness) count++;
+    } catch (error) {
+      // Threads end while one looks.
+      if (!(error instanceof Deno.errors.NotFound) && !String(error).includes("os error 3")) {
+        throw error;
+      }
+    }
+  }
+  return count;
+}
+
+/** Field 19 of proc_pid_stat(5), counted after the name, which may contain anything. */
+function readNiceness(folder: string): number {
+  const stat = Deno.readTextFileSync(`${folder}/stat`);
+  return Number(stat.slice(stat.lastIndexOf(")") + 2).split(" ")[16]);
+}
 
 Deno.test("findDecoderTraits() says what the registry's decoders say", async () => {
   const parts = createPipelineParts();
