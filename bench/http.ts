@@ -1,7 +1,7 @@
 // deno-lint-ignore-file no-console -- a benchmark prints
 /**
  * What delivery costs over HTTP, in one run and as ratios: warm hits against a bare `Deno.serve` of
- * the same bytes, 304, 403, hits in the shared cache, and cold variants.
+ * the same bytes, 304, 403, 404, hits in the shared cache, and cold variants.
  *
  *     deno task bench:http [--seconds 3] [--rounds 3] [--connections 64]
  *
@@ -193,6 +193,7 @@ async function run(): Promise<void> {
     await Deno.writeFile(`${temporary}/variant.jpg`, bytes);
     const file = `${temporary}/variant.jpg`;
     await using bare = await startBareServer(file, { "content-type": "image/jpeg" });
+    const unknown = hash.split("").reverse().join("");
     const { date: _date, ...headers } = Object.fromEntries(variant.headers);
     await using full = await startBareServer(file, headers);
     await measureAll(results, [
@@ -201,6 +202,7 @@ async function run(): Promise<void> {
       { name: "warm hit", url },
       { name: "304", url, headers: { "if-none-match": variant.headers.get("etag")! } },
       { name: "403", url: `${service.origin}/${hash}/641x481/80.webp`, refused: true },
+      { name: "404", url: service.origin + cold.typicalPath.replace(hash, unknown), refused: true },
     ]);
   }
   {

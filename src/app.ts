@@ -196,6 +196,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
       createManaging(config, { database, authenticator, purges, logger }),
     ],
     logger,
+    answerAtOnce: delivery.answerAtOnce,
     maxHeaderBytes: config.http.maxHeaderBytes,
     newId: () => crypto.randomUUID(),
     nowMs: () => performance.now(),

@@ -5,7 +5,9 @@ import { DEFAULT_ALLOW_LIST, type VariantAllowList } from "../core/variant_spec.
 import { createDeliveryCatalog } from "../adapters/postgres/delivery_catalog.ts";
 import type { Database } from "../adapters/postgres/database.ts";
 import { createRenderPool, type RenderPool } from "../adapters/workers/render_pool.ts";
+import type { AnswerAtOnce } from "../http/fast_lane.ts";
 import type { HttpRoutes } from "../http/http_env.ts";
+import { createImmediateVariants } from "../http/immediate_variants.ts";
 import { createRenderAdmission } from "../http/render_budget.ts";
 import { originalRoutes } from "../http/routes/originals.ts";
 import { variantRoutes } from "../http/routes/variants.ts";
@@ -23,6 +25,8 @@ import { createVariantService, type VariantService } from "../variants/variant_s
 /** What delivery is made of, wired up. */
 export interface Delivery {
   readonly routes: readonly HttpRoutes[];
+  /** Answers before the routes what needs no waiting; undefined where deliveries are traced. */
+  readonly answerAtOnce: AnswerAtOnce | undefined;
   readonly variants: VariantService;
   readonly renderer: RenderPool;
   close(): Promise<void>;
@@ -84,9 +88,18 @@ export function createDelivery(
     nowSeconds: () => Date.now() / 1000,
   };
   const purges = shared?.bus.subscribe((hash) => void variants.purgeLocal(hash));
+  const answers = {
+    service: variants,
+    allowList: buildAllowList(config),
+    presets: delivery.presets,
+    signatures,
+    cacheId: `variants-${RENDERER_VERSION}`,
+  };
   return {
     variants,
     renderer,
+    // A span needs a promise to end with, which is what the fast lane does without.
+    answerAtOnce: parts.tracing.enabled ? undefined : createImmediateVariants(answers),
     async close() {
       renderer.close();
       await variants.settled();
@@ -95,12 +108,8 @@ export function createDelivery(
     routes: [
       originalRoutes({ service: originals, signatures }),
       variantRoutes({
-        service: variants,
+        ...answers,
         originals,
-        allowList: buildAllowList(config),
-        presets: delivery.presets,
-        signatures,
-        cacheId: `variants-${RENDERER_VERSION}`,
         admitRender: createRenderAdmission({
           perMinute: delivery.rendersPerMinute || Infinity,
           trustProxy: config.http.trustProxy,

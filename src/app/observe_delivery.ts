@@ -3,10 +3,15 @@ import type { DeliveryObserver } from "../variants/ports.ts";
 
 /** Counts what delivery does. */
 export function observeDelivery(metrics: Metrics): DeliveryObserver {
+  const countRequest = metrics.counter("cache_requests_total");
+  const countHit = {
+    MEMORY: metrics.counter("cache_hits_total", { tier: "memory" }),
+    KV: metrics.counter("cache_hits_total", { tier: "kv" }),
+  };
   return {
     cacheLookedUp(tier) {
-      metrics.add("cache_requests_total", 1);
-      if (tier !== null) metrics.add("cache_hits_total", 1, { tier: tier.toLowerCase() });
+      countRequest(1);
+      if (tier !== null) countHit[tier](1);
     },
     rendered(computeMs) {
       metrics.record("variant_compute_ms", computeMs);

@@ -17,10 +17,22 @@ export function observeDatabase(metrics: Metrics): (event: DatabaseEvent) => voi
 
 /** Counts answers and the bytes that leave. */
 export function observeAnswers(metrics: Metrics): (answer: AnsweredRequest) => void {
+  const routes = new Map<string, ReturnType<typeof createCounters>>();
+
+  function createCounters(route: string) {
+    return {
+      egress: metrics.counter("egress_bytes_total", { route }),
+      requests: [1, 2, 3, 4, 5].map((digit) =>
+        metrics.counter("http_requests_total", { route, status: `${digit}xx` })
+      ),
+    };
+  }
+
   return ({ route, status, bytes }) => {
-    const labels = { route, status: `${Math.floor(status / 100)}xx` };
-    metrics.add("http_requests_total", 1, labels);
-    if (bytes > 0) metrics.add("egress_bytes_total", bytes, { route });
+    let counters = routes.get(route);
+    if (!counters) routes.set(route, counters = createCounters(route));
+    counters.requests[Math.floor(status / 100) - 1](1);
+    if (bytes > 0) counters.egress(bytes);
   };
 }
 

@@ -7,6 +7,7 @@ import { Hono } from "hono";
 import { AppError } from "../errors.ts";
 import { describeError, type Logger } from "../telemetry/logger.ts";
 import { createDeliveryRouter } from "./delivery_router.ts";
+import { type AnswerAtOnce, createFastLane, type FastLaneOptions } from "./fast_lane.ts";
 import type { HttpEnv } from "./http_env.ts";
 import { limitHeaders } from "./middleware/header_limit.ts";
 import { lingeringClose } from "./middleware/request_body.ts";
@@ -21,6 +22,8 @@ export interface HttpAppOptions extends RequestContextOptions {
   readonly logger: Logger;
   /** Bytes of all header fields of a request that changes something. @default {32768} */
   readonly maxHeaderBytes?: number | undefined;
+  /** Answers in front of the routes what needs no waiting. */
+  readonly answerAtOnce?: AnswerAtOnce | undefined;
   /** Called once for every problem answered, with its kind, for metrics. */
   readonly onProblem?: (error: AppError) => void;
 }
@@ -41,16 +44,27 @@ export function createHttpApp(options: HttpAppOptions): Hono<HttpEnv> {
       method: c.req.method,
     });
   });
-  app.onError((thrown, c) => {
+  const answerFailure: FastLaneOptions["answerFailure"] = (thrown, request) => {
     const error = toAppError(thrown);
-    c.set("logFields", { ...c.get("logFields"), code: error.code });
     options.onProblem?.(error);
-    if (isReported(error.kind)) logFailure(options.logger, error, c.get("requestId"));
-    return buildProblemResponse(error, {
-      requestId: c.get("requestId"),
-      method: c.req.method,
-    });
+    if (isReported(error.kind)) logFailure(options.logger, error, request.requestId);
+    return { error, response: buildProblemResponse(error, request) };
+  };
+  app.onError((thrown, c) => {
+    const request = { requestId: c.get("requestId"), method: c.req.method };
+    const { error, response } = answerFailure(thrown, request);
+    c.set("logFields", { ...c.get("logFields"), code: error.code });
+    return response;
   });
+  if (options.answerAtOnce) {
+    const answerFast = createFastLane({
+      ...options,
+      answerAtOnce: options.answerAtOnce,
+      answerFailure,
+    });
+    const answerByRoutes = app.fetch;
+    app.fetch = (request, ...rest) => answerFast(request) ?? answerByRoutes(request, ...rest);
+  }
   return app;
 }
 

@@ -64,8 +64,8 @@ export function buildCacheHeaders(scope: CacheScope): Record<string, string> {
 
 /** What {@linkcode toDeliveryError} needs to know of the request. */
 export interface FailedDelivery {
-  /** Aborted when the client has gone. */
-  readonly signal: AbortSignal;
+  /** Whether the client has gone. Asked for only where it matters: its signal is dear. */
+  readonly isAborted: () => boolean;
   /** Tags the answer, so that an upload or a purge takes it out of shared caches. */
   readonly hash: ContentHash | null;
 }
@@ -75,7 +75,7 @@ export interface FailedDelivery {
  * or the bytes decides, seconds where an upload may end it, none where the fault is ours.
  */
 export function toDeliveryError(thrown: unknown, request: FailedDelivery): AppError {
-  if (!(thrown instanceof AppError) && request.signal.aborted) {
+  if (!(thrown instanceof AppError) && request.isAborted()) {
     return new AppError("client_closed_request", "The client has gone", { cause: thrown });
   }
   const error = toAppError(thrown);

@@ -21,7 +21,10 @@ export function buildDeliveryRoutes(pattern: string, answer: DeliveryAnswer): Ht
       url = parseDeliveryUrl(c.req.url);
       return await answer(c, url);
     } catch (thrown) {
-      throw toDeliveryError(thrown, { signal: c.req.raw.signal, hash: url?.hash ?? null });
+      throw toDeliveryError(thrown, {
+        isAborted: () => c.req.raw.signal.aborted,
+        hash: url?.hash ?? null,
+      });
     }
   });
   routes.options(pattern, deliveryOptions());

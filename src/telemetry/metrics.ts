@@ -85,6 +85,8 @@ export type Labels = Readonly<Record<string, string>>;
 export interface Metrics {
   /** Adds to a counter. */
   add(name: CounterName, value: number, labels?: Labels): void;
+  /** A counter with its labels found once, for what is counted with every request. */
+  counter(name: CounterName, labels?: Labels): (value: number) => void;
   /** Records one value of a histogram, in its unit. */
   record(name: HistogramName, value: number, labels?: Labels): void;
   /** Sets where a gauge is read when it is collected; null means there is nothing to report yet. */
@@ -138,7 +140,8 @@ function buildMetrics(meter: Meter, serialize: Metrics["serialize"]): Metrics {
   }
   const batch = createBatch((name, value, labels) => counters.get(name)!.add(value, labels));
   return {
-    add: batch.add,
+    add: (name, value, labels) => batch.counter(name, labels)(value),
+    counter: batch.counter,
     record: (name, value, labels) => histograms.get(name)!.record(value, labels),
     observe: (name, read) => void gauges.set(name, read),
     serialize() {
@@ -151,43 +154,56 @@ function buildMetrics(meter: Meter, serialize: Metrics["serialize"]): Metrics {
 /** How long counts may lag behind. Milliseconds. */
 const FLUSH_AFTER_MS = 250;
 
-interface PendingCount {
-  readonly name: string;
-  readonly labels: Labels | undefined;
-  value: number;
-}
-
 /**
  * Adds counts up and hands them on a few times a second: a counter of the metrics library costs
  * microseconds, which would be a tenth of a warm hit.
  */
 function createBatch(
   write: (name: string, value: number, labels: Labels | undefined) => void,
-): { add: Metrics["add"]; flush: () => void } {
-  const pending = new Map<string, PendingCount>();
+): { counter: Metrics["counter"]; flush: () => void } {
+  // Labels are of low cardinality, so what was counted once may stay.
+  const counters = new Map<string, (value: number) => void>();
+  const handOns: (() => void)[] = [];
   let timer: ReturnType<typeof setTimeout> | undefined;
 
   function flush(): void {
     clearTimeout(timer);
     timer = undefined;
-    for (const { name, value, labels } of pending.values()) write(name, value, labels);
-    pending.clear();
+    for (const handOn of handOns) handOn();
+  }
+
+  function schedule(): void {
+    const started = setTimeout(flush, FLUSH_AFTER_MS);
+    // Counts of the last quarter of a second must not keep a process alive.
+    Deno.unrefTimer(started);
+    timer = started;
+  }
+
+  function createCounter(name: string, labels: Labels | undefined): (value: number) => void {
+    let sum = 0;
+    let isPending = false;
+    handOns.push(() => {
+      if (!isPending) return;
+      write(name, sum, labels);
+      sum = 0;
+      isPending = false;
+    });
+    return (value) => {
+      sum += value;
+      isPending = true;
+      if (timer === undefined) schedule();
+    };
   }
 
   return {
     flush,
-    add(name, value, labels) {
+    counter(name, labels) {
       // Callers give the labels of one counter in one order, so their values tell them apart.
       let key: string = name;
       for (const label in labels) key += `\0${labels[label]}`;
-      const known = pending.get(key);
-      if (known) known.value += value;
-      else pending.set(key, { name, labels, value });
-      if (timer !== undefined) return;
-      const started = setTimeout(flush, FLUSH_AFTER_MS);
-      // Counts of the last quarter of a second must not keep a process alive.
-      Deno.unrefTimer(started);
-      timer = started;
+      let counter = counters.get(key);
+      if (!counter) counters.set(key, counter = createCounter(name, labels));
+      return counter;
     },
   };
 }

@@ -46,6 +46,27 @@ export function buildVariantEtag(key: VariantKey, rendererVersion: string): stri
   return `"${key.hash.slice(0, 16)}-${key.variant}-${rendererVersion}"`;
 }
 
+/** The names of a variant. */
+export interface VariantNames {
+  /** The part of its URL after the hash. */
+  readonly spelling: string;
+  readonly key: VariantKey;
+  readonly etag: string;
+}
+
+/** Builds all names of a variant. */
+export function buildVariantNames(
+  variant: { readonly hash: ContentHash; readonly spec: VariantSpec },
+  { facts, rendererVersion }: { readonly facts: KeyFacts; readonly rendererVersion: string },
+): VariantNames {
+  const key = buildVariantKey(variant.hash, variant.spec, facts);
+  return {
+    spelling: formatVariantSpec(variant.spec),
+    key,
+    etag: buildVariantEtag(key, rendererVersion),
+  };
+}
+
 /** Tells the renderer what to make of an asset with this focal point. */
 export function buildRenderSpec(spec: VariantSpec, facts: KeyFacts): RenderSpec {
   const quality = spec.format === "png" ? MAX_QUALITY : spec.quality;

@@ -1,11 +1,14 @@
 import type { ContentHash } from "../core/content_hash.ts";
 import type { VariantSpec } from "../core/variant_spec.ts";
 import type { CachedVariant } from "./ports.ts";
+import type { VariantNames } from "./variant_key.ts";
 
 /** One request for a variant, already parsed and authorised. */
 export interface VariantRequest {
   readonly hash: ContentHash;
   readonly spec: VariantSpec;
+  /** What the variant is called while nothing of its asset was changed, if that is known already. */
+  readonly names?: VariantNames;
   /** Whether the URL carried a valid signature. */
   readonly signed: boolean;
   /**

@@ -1,7 +1,8 @@
 import type { ContentHash } from "../core/content_hash.ts";
-import { formatVariantSpec, type VariantSpec } from "../core/variant_spec.ts";
+import type { VariantSpec } from "../core/variant_spec.ts";
 import { hasCode } from "../errors.ts";
 import type { AssetDirectory } from "./asset_directory.ts";
+import { describeAccess } from "./describe_access.ts";
 import { createFailureMemory } from "./failure_memory.ts";
 import { createMemoryCache } from "./memory_cache.ts";
 import type {
@@ -21,7 +22,14 @@ import {
   type SourceRendererOptions,
 } from "./source_renderer.ts";
 import type { VariantDelivery, VariantEntry, VariantRequest } from "./variant_request.ts";
-import { buildVariantEtag, buildVariantKey, PLAIN_FACTS } from "./variant_key.ts";
+import {
+  buildVariantEtag,
+  buildVariantKey,
+  buildVariantNames,
+  type KeyFacts,
+  PLAIN_FACTS,
+  type VariantNames,
+} from "./variant_key.ts";
 import { createWaitingLine } from "./waiting_line.ts";
 
 /** What the variant service is made of. */
@@ -50,6 +58,14 @@ export interface VariantService {
    * `rate_limited`, `render_queue_full`.
    */
   deliver(request: VariantRequest): Promise<VariantDelivery>;
+  /**
+   * Delivers what needs no waiting: 304, and what is in memory. Null when there is more to do.
+   *
+   * @throws {AppError} when it is known that the asset may not be served, see `servable.ts`.
+   */
+  deliverAtOnce(request: VariantRequest): VariantDelivery | null;
+  /** Names a variant, for requests for it to carry. */
+  nameVariant(hash: ContentHash, spec: VariantSpec): VariantNames;
   /** Forgets what is believed of an asset; to be called when it was uploaded or changed here. */
   forget(hash: ContentHash): void;
   /**
@@ -68,6 +84,8 @@ interface Found {
   readonly tier: "KV" | "MISS";
   readonly stages: Readonly<Record<string, number>>;
 }
+
+const NO_STAGES: Readonly<Record<string, number>> = {};
 
 /** Creates the variant service. */
 export function createVariantService(options: VariantServiceOptions): VariantService {
@@ -176,8 +194,8 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     const name = `${hash}/${key.variant}`;
     const isPrivate = record.visibility === "private";
     const recordMs = nowMs();
-    const signal = request.signal?.();
-    const { value: found } = await lookups.run(name, () => lookUp(key), signal);
+    // Short enough to be waited for by clients that have gone: their signals are dearer.
+    const { value: found } = await lookups.run(name, () => lookUp(key), undefined);
     const kvMs = nowMs();
     const timed = { lookup: recordMs - startedMs, kv: kvMs - recordMs };
     if (found) {
@@ -189,31 +207,39 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     failures.check(key);
     if (!renders.has(name)) request.admit?.();
     const work = (signal: AbortSignal) => render(key, { record, spec }, signal);
-    const { value: { entry, tier, stages }, leader } = await renders.run(name, work, signal);
+    const { value: { entry, tier, stages }, leader } = await renders.run(
+      name,
+      work,
+      request.signal?.(),
+    );
     const lock = leader && tier === "MISS" ? "leader" : "waited";
     const spent = leader ? stages : { wait: nowMs() - kvMs };
     return { kind: "variant", entry, isPrivate, tier, lock, stages: { ...timed, ...spent } };
   }
 
-  /** What needs no waiting: 304 and memory. Null when there is more to do. */
-  function deliverAtOnce(
+  function namesOf(request: VariantRequest, facts: KeyFacts): VariantNames {
+    const isPlain = facts.focus === null && facts.visibility === "public";
+    if (isPlain && request.names) return request.names;
+    return buildVariantNames(request, { facts, rendererVersion });
+  }
+
+  /** What needs no waiting. Null when there is more to do. */
+  function findAtOnce(
     request: VariantRequest,
     record: AssetRecord | null | undefined,
   ): VariantDelivery | null {
     // Before the precondition: a 304 would tell that a private or a deleted asset is there.
-    if (record) checkVisible(record, request);
-    else if (record === null) return null;
+    if (record !== undefined) checkVisible(record, request);
     const facts = record ?? PLAIN_FACTS;
-    const key = buildVariantKey(request.hash, request.spec, facts);
+    const { key, etag } = namesOf(request, facts);
     const isPrivate = facts.visibility === "private";
-    const etag = buildVariantEtag(key, rendererVersion);
     if (request.isCurrent(etag, Boolean(record))) return { kind: "not_modified", etag, isPrivate };
     // What the catalog was not asked about for long may have been deleted behind our back.
     if (!record) return null;
     const entry = memory.get(key);
     if (!entry) return null;
     observer?.cacheLookedUp("MEMORY");
-    return { kind: "variant", entry, isPrivate, tier: "MEMORY", lock: "none", stages: {} };
+    return { kind: "variant", entry, isPrivate, tier: "MEMORY", lock: "none", stages: NO_STAGES };
   }
 
   /** Without the catalog, what the caches hold under the key of a public asset stands. */
@@ -224,12 +250,12 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     if (!entry) return null;
     const tier = held ? "MEMORY" : "KV";
     observer?.cacheLookedUp(tier);
-    return { kind: "variant", entry, isPrivate: false, tier, lock: "none", stages: {} };
+    return { kind: "variant", entry, isPrivate: false, tier, lock: "none", stages: NO_STAGES };
   }
 
   async function deliver(request: VariantRequest): Promise<VariantDelivery> {
     const remembered = directory.peek(request.hash);
-    const atOnce = deliverAtOnce(request, remembered);
+    const atOnce = findAtOnce(request, remembered);
     if (atOnce) return atOnce;
     const startedMs = nowMs();
     let record: AssetRecord;
@@ -241,24 +267,23 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
       if (!found) throw error;
       return found;
     }
-    return (remembered === undefined ? deliverAtOnce(request, record) : null) ??
+    return (remembered === undefined ? findAtOnce(request, record) : null) ??
       await deliverSlowly(request, record, startedMs);
   }
 
   return {
     async deliver(request) {
       const delivery = await deliver(request);
-      access?.record({
-        hash: request.hash,
-        variant: formatVariantSpec(request.spec),
-        tier: delivery.kind === "variant" ? delivery.tier : "NOT_MODIFIED",
-        bytes: delivery.kind === "variant" ? delivery.entry.bytes.byteLength : 0,
-        renderMs: delivery.kind === "variant" && delivery.lock === "leader"
-          ? sumCompute(delivery.stages)
-          : null,
-      });
+      access?.record(describeAccess(request, delivery));
       return delivery;
     },
+    deliverAtOnce(request) {
+      const delivery = findAtOnce(request, directory.peek(request.hash));
+      if (delivery) access?.record(describeAccess(request, delivery));
+      return delivery;
+    },
+    nameVariant: (hash, spec) =>
+      buildVariantNames({ hash, spec }, { facts: PLAIN_FACTS, rendererVersion }),
     forget: (hash) => directory.forget(hash),
     purgeLocal(hash) {
       for (const job of underWay) if (hash === null || job.hash === hash) job.purged = true;
@@ -269,19 +294,4 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
     settled: async () => void await Promise.all(beside),
     peekBytes: (key) => memory.peek(key)?.bytes.byteLength ?? null,
   };
-}
-
-/** Stages in which a request waits, and nothing is computed for it. */
-const WAITING_STAGES: ReadonlySet<string> = new Set([
-  "lookup",
-  "kv",
-  "wait",
-  "line",
-  "read",
-  "queue",
-]);
-
-function sumCompute(stages: Readonly<Record<string, number>>): number {
-  return Object.entries(stages)
-    .reduce((sum, [name, ms]) => WAITING_STAGES.has(name) ? sum : sum + ms, 0);
 }

@@ -8,6 +8,7 @@ import { DEFAULT_ALLOW_LIST, VARIANT_MEDIA_TYPES } from "../../src/core/variant_
 import { AppError } from "../../src/errors.ts";
 import { createHttpApp } from "../../src/http/app.ts";
 import type { HttpEnv } from "../../src/http/http_env.ts";
+import { createImmediateVariants } from "../../src/http/immediate_variants.ts";
 import { originalRoutes } from "../../src/http/routes/originals.ts";
 import { variantRoutes } from "../../src/http/routes/variants.ts";
 import type { RenderSpec } from "../../src/image/render_spec.ts";
@@ -157,19 +158,17 @@ export function createDeliveryFixture(options: FixtureOptions = {}): DeliveryFix
     nowSeconds: () => clock.nowMs / 1000,
   };
   const allowList = { ...DEFAULT_ALLOW_LIST, presets: [...presets.values()] };
+  const answers = { service, allowList, presets, signatures, cacheId: "variants-r1" };
   const app = createHttpApp({
+    answerAtOnce: createImmediateVariants(answers),
     newId: () => crypto.randomUUID(),
     nowMs,
     accessLog: undefined,
     logger: { log() {}, flush() {} },
     routes: [
       variantRoutes({
-        service,
+        ...answers,
         originals,
-        allowList,
-        presets,
-        signatures,
-        cacheId: "variants-r1",
         ...(options.admitRender ? { admitRender: options.admitRender } : {}),
       }),
       originalRoutes({ service: originals, signatures }),

@@ -31,6 +31,21 @@ export interface RequestContextOptions {
   readonly onAnswered?: ((answer: AnsweredRequest) => void) | undefined;
 }
 
+/** The id that a client proposes, where it is a safe one, or a new one. */
+export function chooseRequestId(proposed: string | null | undefined, newId: () => string): string {
+  return isRequestId(proposed) ? proposed : newId();
+}
+
+/** Whether a client may name its request so. */
+export function isRequestId(proposed: string | null | undefined): proposed is string {
+  return typeof proposed === "string" && REQUEST_ID.test(proposed);
+}
+
+/** Rounds a time for the access log. Milliseconds. */
+export function roundDuration(durationMs: number): number {
+  return Math.round(durationMs * 100) / 100;
+}
+
 /**
  * Outermost middleware: gives the request an id and writes its access-log record.
  *
@@ -40,8 +55,7 @@ export function requestContext(options: RequestContextOptions): MiddlewareHandle
   const { newId, nowMs, accessLog, onAnswered } = options;
   return async function requestContext(c, next) {
     const startedAt = nowMs();
-    const proposed = c.req.header("x-request-id");
-    const requestId = proposed !== undefined && REQUEST_ID.test(proposed) ? proposed : newId();
+    const requestId = chooseRequestId(c.req.header("x-request-id"), newId);
     c.set("requestId", requestId);
     await next();
     const { headers, status } = c.res;
@@ -59,7 +73,7 @@ export function requestContext(options: RequestContextOptions): MiddlewareHandle
       method: c.req.method,
       path: c.req.path,
       status,
-      durationMs: Math.round((nowMs() - startedAt) * 100) / 100,
+      durationMs: roundDuration(nowMs() - startedAt),
       bytes,
       ...(headers.has("x-cache") ? { cache: headers.get("x-cache") } : {}),
       ...(principal ? { tenant: principal.tenant, keyId: principal.keyId } : {}),

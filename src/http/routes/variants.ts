@@ -1,44 +1,26 @@
 import type { Context } from "hono";
 import {
   negotiateFormat,
-  parseVariantAlias,
   resolveVariantAlias,
   type VariantAlias,
-  type VariantPresets,
 } from "../../core/variant_alias.ts";
 import { type SignedAccess, signPath } from "../../core/url_signature.ts";
-import {
-  checkAllowedVariant,
-  formatVariantSpec,
-  parseVariantSpec,
-  type VariantAllowList,
-  type VariantSpec,
-} from "../../core/variant_spec.ts";
-import { AppError } from "../../errors.ts";
+import { checkAllowedVariant, formatVariantSpec } from "../../core/variant_spec.ts";
 import type { OriginalService } from "../../variants/original_service.ts";
-import type { VariantDelivery, VariantEntry } from "../../variants/variant_request.ts";
 import type { VariantService } from "../../variants/variant_service.ts";
-import { buildCacheHeaders } from "../caching.ts";
-import { matchesIfMatch, matchesIfNoneMatch } from "../conditional_requests.ts";
-import { CROSS_ORIGIN_HEADERS, formatServerTiming } from "../delivery_headers.ts";
-import {
-  accessEndsInSeconds,
-  authorizeDelivery,
-  type DeliveryUrl,
-  type SignaturePolicy,
-} from "../delivery_request.ts";
+import { matchesIfNoneMatch } from "../conditional_requests.ts";
+import { CROSS_ORIGIN_HEADERS } from "../delivery_headers.ts";
+import { accessEndsInSeconds, type DeliveryUrl } from "../delivery_request.ts";
 import { buildDeliveryRoutes } from "../delivery_routes.ts";
 import type { HttpEnv, HttpRoutes } from "../http_env.ts";
+import { replyWithVariant } from "../variant_reply.ts";
+import { readVariantWish, type VariantPolicy } from "../variant_wish.ts";
 
 /** What the variant routes are made of. */
-export interface VariantRoutesOptions {
+export interface VariantRoutesOptions extends VariantPolicy {
   readonly service: VariantService;
   /** Tells what an `auto` URL needs to know of the asset. */
   readonly originals: Pick<OriginalService, "find">;
-  /** Includes the presets' variants, or presets lead to URLs that are refused. */
-  readonly allowList: VariantAllowList;
-  readonly presets: VariantPresets;
-  readonly signatures: SignaturePolicy;
   /** Names what survives a redeploy together: changes with the renderer version. */
   readonly cacheId: string;
   /** Called before a render is begun for a client; throws `rate_limited` to refuse it. */
@@ -63,24 +45,13 @@ async function answer(
   url: DeliveryUrl,
   options: VariantRoutesOptions,
 ): Promise<Response> {
-  const alias = parseVariantAlias(url.rest, options.presets);
-  const access = authorizeDelivery(url, options.signatures);
-  if (alias) return await redirectToVariant(c, { url, alias, access }, options);
-  const spec = parseVariantSpec(url.rest, options.allowList.formats);
-  if (!access) checkAllowedVariant(spec, options.allowList);
-  return await answerVariant(c, { url, spec, access }, options);
-}
-
-async function answerVariant(
-  c: Context<HttpEnv>,
-  request: { url: DeliveryUrl; spec: VariantSpec; access: SignedAccess | null },
-  options: VariantRoutesOptions,
-): Promise<Response> {
-  const { url: { hash }, spec, access } = request;
-  const { admitRender } = options;
+  const wish = readVariantWish(url, options);
+  if ("alias" in wish) return await redirectToVariant(c, wish, options);
+  const { access, spec } = wish;
+  const { admitRender, signatures, cacheId } = options;
   const ifNoneMatch = c.req.header("if-none-match");
   const delivery = await options.service.deliver({
-    hash,
+    hash: url.hash,
     spec,
     signed: access !== null,
     isCurrent: (etag, exists) =>
@@ -88,56 +59,13 @@ async function answerVariant(
     ...(admitRender ? { admit: () => admitRender(c) } : {}),
     signal: () => c.req.raw.signal,
   });
-  const { isPrivate } = delivery;
-  const seconds = accessEndsInSeconds(access, options.signatures, { isPrivate });
-  const build = () => {
-    const caching = { hash, cacheId: options.cacheId, accessEndsInSeconds: seconds };
-    return buildVariantResponse(c, delivery, buildCacheHeaders(caching));
-  };
-  const repeats = delivery.kind === "variant" && delivery.tier === "MEMORY" && seconds === null &&
-    c.req.method === "GET" && c.req.header("if-match") === undefined;
-  return repeats ? copyReply(delivery.entry, build) : build();
-}
-
-/** Replies of warm variants, which are the same each time. */
-const replies = new WeakMap<VariantEntry, Response>();
-
-/**
- * A copy of the reply to a warm variant. Copying costs a tenth of checking seventeen headers anew,
- * which would be most of the work of a warm hit.
- */
-function copyReply(entry: VariantEntry, build: () => Response): Response {
-  let reply = replies.get(entry);
-  if (!reply) replies.set(entry, reply = build());
-  return reply.clone();
-}
-
-function buildVariantResponse(
-  c: Context<HttpEnv>,
-  delivery: VariantDelivery,
-  caching: Record<string, string>,
-): Response {
-  if (delivery.kind === "not_modified") {
-    const headers = { etag: delivery.etag, ...caching, ...CROSS_ORIGIN_HEADERS };
-    return new Response(null, { status: 304, headers });
-  }
-  const { entry, tier, lock, stages } = delivery;
-  const ifMatch = c.req.header("if-match");
-  if (ifMatch !== undefined && !matchesIfMatch(ifMatch, entry.etag)) {
-    throw new AppError("precondition_failed", "The variant is another one than expected");
-  }
-  const headers: Record<string, string> = {
-    "content-type": entry.mediaType,
-    "content-length": String(entry.bytes.byteLength),
-    etag: entry.etag,
-    ...caching,
-    ...CROSS_ORIGIN_HEADERS,
-    "x-content-type-options": "nosniff",
-    "x-cache": tier,
-    "x-cache-lock": lock,
-    "server-timing": formatServerTiming(stages) || "memory;dur=0",
-  };
-  return new Response(c.req.method === "HEAD" ? null : entry.bytes, { headers });
+  return replyWithVariant(delivery, {
+    hash: url.hash,
+    cacheId,
+    accessEndsInSeconds: accessEndsInSeconds(access, signatures, delivery),
+    method: c.req.method,
+    ifMatch: c.req.header("if-match"),
+  });
 }
 
 async function redirectToVariant(
