@@ -3,6 +3,7 @@
  *
  * @module
  */
+import { readConnectionLimits } from "./connection_config.ts";
 import { readDelivery } from "./delivery_config.ts";
 import { type EnvEntry, EnvReader, type EnvSource } from "./env_reader.ts";
 import { guessDialect, readUpkeep, type S3Dialect } from "./upkeep_config.ts";
@@ -92,7 +93,7 @@ export function readConfig(source: EnvSource): ConfigResult {
   const config: Config = {
     environment: production ? "production" : "development",
     onDenoDeploy,
-    http: readHttp(env, production),
+    http: readHttp(env, { production, onDenoDeploy }),
     database: { ...readDatabase(env, source, dataDir), ...readPool(env) },
     storage: { ...readStorage(env, dataDir), ...readStorageLimits(env) },
     kv: readKv(env, { dataDir, production, onDenoDeploy }),
@@ -110,8 +111,12 @@ export function readConfig(source: EnvSource): ConfigResult {
   return { ok: true, config, entries: env.entries };
 }
 
-function readHttp(env: EnvReader, production: boolean) {
+function readHttp(
+  env: EnvReader,
+  { production, onDenoDeploy }: { production: boolean; onDenoDeploy: boolean },
+) {
   return {
+    connections: readConnectionLimits(env, onDenoDeploy),
     port: env.integer("PORT", 8000, { min: 0, max: 65535 }),
     hostname: env.text("FACET_HOST", production ? "0.0.0.0" : "127.0.0.1"),
     /** How long running requests may take to finish after SIGINT or SIGTERM. */

@@ -167,7 +167,7 @@ function layerOf(path: string): string {
   if (path === "main.ts") return "main";
   const [, top] = path.split("/");
   if (top === "app.ts" || top === "app") return "app";
-  if (["config.ts", "delivery_config.ts", "upkeep_config.ts", "env_reader.ts"].includes(top)) {
+  if (top === "env_reader.ts" || /^([a-z]+_)?config\.ts$/.test(top)) {
     return "config";
   }
   if (top === "errors.ts") return "errors";

@@ -107,12 +107,13 @@ async function runService(
   const { createApp } = await import("../app.ts");
   const app = await createApp(config, { logger, migrate: config.environment === "development" });
   jobRunner.resolve(app.runJob);
-  const { port, hostname, shutdownGraceMs } = config.http;
+  const { port, hostname, shutdownGraceMs, connections } = config.http;
   const banner = development ? await prepareBanner(config) : undefined;
   await serve(app, {
     port,
     hostname,
     shutdownGraceMs,
+    connections,
     onListen(address) {
       if (banner) printLine(banner(address));
       else logger.log("info", "listening", { ...address });

@@ -3,12 +3,23 @@
  *
  * @module
  */
+import type { ConnectionLimits } from "../connection_config.ts";
+import type { ClientConnection } from "../http/http_env.ts";
+import { findServeConnection, type GuardedServer, serveGuarded } from "./guarded_server.ts";
 import { StartError } from "./start_error.ts";
+
+/** Who asks. */
+export interface Peer {
+  /** Its IP address. */
+  readonly remoteAddress: string;
+  /** Undefined where connections are not guarded. */
+  readonly connection: ClientConnection | undefined;
+}
 
 /** What is served. */
 export interface Service {
-  /** Answers one request. `remoteAddress` is the peer's IP address. */
-  fetch(request: Request, peer: { readonly remoteAddress: string }): Response | Promise<Response>;
+  /** Answers one request of a peer. */
+  fetch(request: Request, peer: Peer): Response | Promise<Response>;
   /** Turns readiness off, so that load balancers look elsewhere while requests finish. */
   beginShutdown(): void;
   /** Frees everything the service holds. */
@@ -22,8 +33,10 @@ export interface ServeOptions {
   readonly hostname: string;
   /** How long running requests may take to finish once a signal came. Milliseconds. */
   readonly shutdownGraceMs: number;
-  /** Called when the socket listens. */
-  readonly onListen: (address: { hostname: string; port: number }) => void;
+  /** What a connection may cost; null serves as Deno does, without limits. */
+  readonly connections: ConnectionLimits | null;
+  /** Called when the socket listens; `guarded` says whether connections have limits. */
+  readonly onListen: (address: { hostname: string; port: number; guarded: boolean }) => void;
 }
 
 /** Freeing connections must not outlast this; Deno Deploy kills 5 s after SIGINT. Milliseconds. */
@@ -106,25 +119,42 @@ function listen(
   service: Pick<Service, "fetch">,
   options: ServeOptions,
   signal: AbortSignal,
-): Deno.HttpServer {
+): GuardedServer {
+  const { port, hostname } = options;
+  const serveConnection = options.connections === null ? null : findServeConnection();
   try {
-    return Deno.serve({
-      port: options.port,
-      hostname: options.hostname,
-      signal,
-      onListen: options.onListen,
-    }, (request, info) => service.fetch(request, new Peer(info)));
+    if (options.connections === null || serveConnection === null) {
+      return Deno.serve(
+        {
+          port,
+          hostname,
+          signal,
+          onListen: ({ hostname, port }) => options.onListen({ hostname, port, guarded: false }),
+        },
+        (request, info) => service.fetch(request, new LazyPeer(info, undefined)),
+      );
+    }
+    const listener = Deno.listen({ port, hostname });
+    const server = serveGuarded(
+      listener,
+      (request, info, connection) => service.fetch(request, new LazyPeer(info, connection)),
+      { serveConnection, limits: options.connections, signal },
+    );
+    options.onListen({ hostname, port: listener.addr.port, guarded: true });
+    return server;
   } catch (error) {
     throw toStartError(error, options);
   }
 }
 
-/** Who asks. Looked up when it is asked for: that is dear, and most replies do not depend on it. */
-class Peer {
+/** The address is looked up when it is asked for: that is dear, and most replies do without. */
+class LazyPeer implements Peer {
+  readonly connection: ClientConnection | undefined;
   readonly #info: Deno.ServeHandlerInfo;
 
-  constructor(info: Deno.ServeHandlerInfo) {
+  constructor(info: Deno.ServeHandlerInfo, connection: ClientConnection | undefined) {
     this.#info = info;
+    this.connection = connection;
   }
 
   get remoteAddress(): string {

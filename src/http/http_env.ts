@@ -1,6 +1,15 @@
 import type { Hono } from "hono";
 import type { Principal } from "../core/principal.ts";
 
+/** What a reply that takes long tells the connection that it goes out on. */
+export interface ClientConnection {
+  /** Nothing counts as idle until {@linkcode release}. */
+  hold(): void;
+  release(): void;
+  /** Closes it, whatever is under way. */
+  cut(): void;
+}
+
 /** What middleware leaves on the Hono context for handlers. */
 export interface HttpEnv {
   Variables: {
@@ -14,6 +23,8 @@ export interface HttpEnv {
   Bindings: {
     /** The peer address as seen by `Deno.serve`, when served over a socket. */
     remoteAddress?: string;
+    /** The connection, where it can be told what is going on. */
+    connection?: ClientConnection | undefined;
   };
 }
 

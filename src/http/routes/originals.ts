@@ -82,14 +82,17 @@ async function sendBytes(
   }
   if (range.kind === "part") {
     const body = await service.open(record, { start: range.start, end: range.end });
-    return new Response(limitSilence(body, { idleMs: READER_IDLE_MS }), {
-      status: 206,
-      headers: {
-        ...headers,
-        "content-length": String(range.end - range.start + 1),
-        "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
+    return new Response(
+      limitSilence(body, { idleMs: READER_IDLE_MS, connection: c.env?.connection }),
+      {
+        status: 206,
+        headers: {
+          ...headers,
+          "content-length": String(range.end - range.start + 1),
+          "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
+        },
       },
-    });
+    );
   }
   const whole = {
     ...headers,
@@ -98,7 +101,10 @@ async function sendBytes(
   };
   if (c.req.method === "HEAD") return new Response(null, { headers: whole });
   const body = await service.open(record, null);
-  return new Response(limitSilence(body, { idleMs: READER_IDLE_MS }), { headers: whole });
+  return new Response(
+    limitSilence(body, { idleMs: READER_IDLE_MS, connection: c.env?.connection }),
+    { headers: whole },
+  );
 }
 
 function checkIfMatch(c: Context<HttpEnv>, etag: string): void {

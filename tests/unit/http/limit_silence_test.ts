@@ -46,3 +46,23 @@ Deno.test("limitSilence() passes failures and cancellation through", async () =>
   await reader.cancel();
   await cancelled;
 });
+
+Deno.test("limitSilence() holds the connection while it passes a body on, and cuts a silent client's", async () => {
+  const calls: string[] = [];
+  const cut = Promise.withResolvers<void>();
+  const connection = {
+    hold: () => void calls.push("hold"),
+    release: () => void calls.push("release"),
+    cut() {
+      calls.push("cut");
+      cut.resolve();
+    },
+  };
+  const short = ReadableStream.from([new Uint8Array(1), new Uint8Array(1)]);
+  for await (const _ of limitSilence(short, { idleMs: 60_000, connection }));
+  assert.deepEqual(calls.splice(0), ["hold", "release"]);
+  const stuck = limitSilence(endless().stream, { idleMs: 50, connection }).getReader();
+  await stuck.read();
+  await cut.promise;
+  assert.deepEqual(calls, ["hold", "cut"]);
+});
