@@ -33,8 +33,8 @@ export async function startSlowClients(
   }
   const timer = setInterval(() => {
     for (const [connection, kind] of alive) {
-      if (kind === "reading") continue;
-      const bit = kind === "headers" ? "x-slow: 1\r\n" : "x";
+      // Who reads nothing notices only when writing that the connection was cut.
+      const bit = { headers: "x-slow: 1\r\n", body: "x", reading: "G" }[kind];
       connection.write(encoder.encode(bit)).catch(() => drop(connection));
     }
   }, 1_000);
