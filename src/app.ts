@@ -194,6 +194,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
         ledger: usage,
       }),
       createManaging(config, { database, authenticator, purges, logger }),
+        presets: config.delivery.presets,
     ],
     logger,
     answerAtOnce: delivery.answerAtOnce,

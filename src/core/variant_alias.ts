@@ -15,10 +15,13 @@
  */
 import { AppError } from "../errors.ts";
 import {
+  enumerateSizes,
+  formatVariantSize,
   isVariantFormat,
   parseQuality,
   parseVariantSize,
   VARIANT_MEDIA_TYPES,
+  type VariantAllowList,
   type VariantFormat,
   type VariantPreset,
   type VariantSpec,
@@ -79,6 +82,32 @@ export function parseVariantAlias(path: string, presets: VariantPresets): Varian
     throw new AppError("malformed_variant", "This format is not supported");
   }
   return { ...preset, format: named[2] };
+}
+
+/** An alias as it is spelled, with what it stands for. */
+export interface NamedAlias extends VariantAlias {
+  /** The part of the URL after the hash. */
+  readonly name: string;
+  /** The preset that it names; null when it names a size. */
+  readonly preset: string | null;
+}
+
+/** Lists every alias whose variants need no signature: the presets, then the sizes with `auto`. */
+export function* enumerateAliases(
+  allowed: VariantAllowList,
+  presets: VariantPresets,
+): Generator<NamedAlias> {
+  for (const [preset, variant] of presets) {
+    for (const format of [null, ...allowed.formats]) {
+      yield { ...variant, format, preset, name: `${preset}.${format ?? "auto"}` };
+    }
+  }
+  for (const size of enumerateSizes(allowed)) {
+    for (const quality of allowed.qualities) {
+      const name = `${formatVariantSize(size)}/${quality}.auto`;
+      yield { ...size, quality, format: null, preset: null, name };
+    }
+  }
 }
 
 /**

@@ -232,7 +232,8 @@ export function* enumerateVariants(allowed: VariantAllowList): Generator<Variant
   }
 }
 
-function* enumerateSizes(allowed: VariantAllowList): Generator<VariantSize> {
+/** Lists every size of an allow-list, the presets' left out. */
+export function* enumerateSizes(allowed: VariantAllowList): Generator<VariantSize> {
   for (const fit of allowed.fits) {
     const widths = fit === "height" ? [null] : allowed.widths;
     const heights = fit === "width" ? [null] : allowed.heights;

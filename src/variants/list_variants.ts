@@ -1,4 +1,5 @@
 import type { ContentHash } from "../core/content_hash.ts";
+import { enumerateAliases, type VariantPresets } from "../core/variant_alias.ts";
 import {
   enumerateVariants,
   formatVariantSpec,
@@ -35,6 +36,37 @@ export interface ListedVariant {
   /** Its size; null when it was not rendered. */
   readonly bytes: number | null;
   readonly hits: number;
+}
+
+/** A URL that leads to a variant by a redirect. */
+export interface ListedAlias {
+  /** The path of its URL. */
+  readonly path: string;
+  /** The preset that it names; null when it names a size. */
+  readonly preset: string | null;
+  readonly fit: VariantFit;
+  readonly width: number | null;
+  readonly height: number | null;
+  readonly quality: number;
+  /** `auto` where the client's `Accept` decides. */
+  readonly format: string;
+}
+
+/** Lists every alias that leads to a variant without a signature. */
+export function listAliases(
+  hash: ContentHash,
+  options: { readonly allowList: VariantAllowList; readonly presets: VariantPresets },
+): ListedAlias[] {
+  const aliases = enumerateAliases(options.allowList, options.presets);
+  return Array.from(aliases, ({ name, preset, fit, width, height, quality, format }) => ({
+    path: `/${hash}/${name}`,
+    preset,
+    fit,
+    width,
+    height,
+    quality,
+    format: format ?? "auto",
+  }));
 }
 
 /** Where the list is put together from. */

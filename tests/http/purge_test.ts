@@ -12,6 +12,7 @@ import type { Database } from "../../src/adapters/postgres/database.ts";
 import { createFocalPointStore } from "../../src/adapters/postgres/focal_points.ts";
 import { createPurgeOutbox } from "../../src/adapters/postgres/purge_outbox.ts";
 import type { Scope } from "../../src/core/principal.ts";
+import { parseVariantPresets } from "../../src/core/variant_alias.ts";
 import { DEFAULT_ALLOW_LIST } from "../../src/core/variant_spec.ts";
 import { createHttpApp } from "../../src/http/app.ts";
 import type { HttpEnv } from "../../src/http/http_env.ts";
@@ -72,7 +73,7 @@ async function setUp(tenants: readonly string[] = ["default"]) {
   const shared = { kv, guard, rendererVersion: "r1" };
   const cache = createKvVariantCache(shared);
   const leases = createKvRenderLease({ ...shared, instanceId: "a", nowMs });
-  const fixture = createDeliveryFixture({ cache, leases });
+  const fixture = createDeliveryFixture({ presets: "thumb=320x240/75", cache, leases });
   fixture.add(PHOTO);
   const catalog = createDeliveryCatalog(database);
   fixture.faults.lookup = () => catalog.find(HASH);
@@ -115,6 +116,7 @@ async function setUp(tenants: readonly string[] = ["default"]) {
         isKnownTo: (tenant) => Promise.resolve(tenants.includes(tenant)),
         focalPoints: createFocalPointStore(database),
         allowList: DEFAULT_ALLOW_LIST,
+        presets: parseVariantPresets("thumb=320x240/75"),
         service: fixture.service,
         cache,
         ledger: {
@@ -318,8 +320,18 @@ Deno.test("assetVariantRoutes() lists every allowed variant with what is known o
     headers: { authorization: "Bearer read" },
   });
   assert.equal(response.status, 200);
-  const { variants } = await response.json();
+  const { variants, aliases, focalPoint } = await response.json();
   assert.equal(variants.length, 1344);
+  assert.equal(focalPoint, null);
+  assert.deepEqual(
+    aliases.slice(0, 4).map(({ path }: { path: string }) => path),
+    ["auto", "webp", "jpg", "png"].map((format) => `/${HASH}/thumb.${format}`),
+  );
+  // Every size and quality once: the variants by their three formats.
+  assert.equal(aliases.length, 4 + 1344 / 3);
+  for (const { path } of [aliases[0], aliases[1], aliases.at(-1)]) {
+    assert.equal((await world.app.request(path)).status, 302, path);
+  }
   const rendered = variants.filter((each: { rendered: boolean }) => each.rendered);
   assert.deepEqual(rendered.map(({ path }: { path: string }) => path).sort(), [
     `/${HASH}/320x240/80.webp`,

@@ -1,5 +1,6 @@
 import { type Context, Hono } from "hono";
 import { type ContentHash, parseContentHash } from "../../core/content_hash.ts";
+import type { VariantPresets } from "../../core/variant_alias.ts";
 import { AppError } from "../../errors.ts";
 import type { PurgeService } from "../../purge/purge_service.ts";
 import {
@@ -7,7 +8,11 @@ import {
   type FocalPointStore,
   parseFocalPoint,
 } from "../../variants/focal_points.ts";
-import { listVariants, type ListVariantsOptions } from "../../variants/list_variants.ts";
+import {
+  listAliases,
+  listVariants,
+  type ListVariantsOptions,
+} from "../../variants/list_variants.ts";
 import type { AssetLookup } from "../../variants/ports.ts";
 import type { HttpEnv } from "../http_env.ts";
 import { type Authenticator, requireScope } from "../middleware/authentication.ts";
@@ -16,6 +21,7 @@ import { readJsonObject } from "../read_json.ts";
 /** What the routes about an asset's variants need. */
 export interface AssetVariantRoutesOptions extends ListVariantsOptions {
   readonly authenticator: Authenticator;
+  readonly presets: VariantPresets;
   readonly assets: AssetLookup;
   /** Whether a tenant has uploaded this content. */
   readonly isKnownTo: (tenant: string, hash: ContentHash) => Promise<boolean>;
@@ -55,7 +61,12 @@ async function answerList(
   const record = known ? await options.assets.find(hash) : null;
   if (!record) throw new AppError("asset_not_found", "There is no such asset");
   c.header("cache-control", "private, no-store");
-  return c.json({ contentHash: hash, variants: await listVariants(record, options) });
+  return c.json({
+    contentHash: hash,
+    focalPoint: record.focus,
+    variants: await listVariants(record, options),
+    aliases: listAliases(hash, options),
+  });
 }
 
 async function answerPatch(
