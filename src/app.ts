@@ -28,9 +28,11 @@ import { openStorage } from "./app/storage.ts";
 import { traceDatabase, traceStore } from "./app/traced.ts";
 import type { ContentHash } from "./core/content_hash.ts";
 import { createHttpApp } from "./http/app.ts";
+import { listAllowedMethods } from "./http/other_methods.ts";
 import { assetVariantRoutes } from "./http/routes/asset_variants.ts";
 import { healthRoutes } from "./http/routes/health.ts";
 import { metricsRoutes } from "./http/routes/metrics.ts";
+import { openApiRoutes } from "./http/routes/openapi.ts";
 import { purgeRoutes } from "./http/routes/purge.ts";
 import { RENDERER_VERSION } from "./image/renderer_version.ts";
 import { createKeyAuthenticator } from "./keys/key_authenticator.ts";
@@ -53,6 +55,8 @@ export interface AppOptions {
 /** The service, and the jobs that run beside it. */
 export interface App extends Service {
   readonly runJob: JobRunner;
+  /** The methods that each resource answers, by the pattern of its path. */
+  readonly resources: ReadonlyMap<string, readonly string[]>;
   /** Starts the render workers, so that the first variant need not. Never fails. */
   warm(): Promise<void>;
 }
@@ -175,6 +179,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
         isShuttingDown: () => shuttingDown,
       }),
       metricsRoutes({ serialize: metrics.serialize }),
+      openApiRoutes(),
       ...ingestion.routes,
       ...delivery.routes,
       purgeRoutes({ purges, authenticator }),
@@ -189,15 +194,15 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
           await ingestion.ingest.knownToTenant(tenant, hash) !== null,
         focalPoints: createFocalPointStore(database),
         allowList: buildAllowList(config),
+        presets: config.delivery.presets,
         service: delivery.variants,
         cache: shared?.cache ?? null,
         ledger: usage,
       }),
       createManaging(config, { database, authenticator, purges, logger }),
-        presets: config.delivery.presets,
     ],
-    logger,
     answerAtOnce: delivery.answerAtOnce,
+    logger,
     maxHeaderBytes: config.http.maxHeaderBytes,
     newId: () => crypto.randomUUID(),
     nowMs: () => performance.now(),
@@ -209,6 +214,7 @@ export async function createApp(config: Config, options: AppOptions): Promise<Ap
   });
   return {
     runJob,
+    resources: listAllowedMethods(http),
     warm: () => delivery.renderer.warm(),
     fetch: (request, peer) => http.fetch(request, peer),
     beginShutdown() {
