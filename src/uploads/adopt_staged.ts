@@ -52,7 +52,7 @@ export async function adoptStaged(deps: AdoptDeps, upload: StagedUpload): Promis
     const result = await deps.promoter.promote(content, {
       ...upload,
       fileName,
-      visibility: upload.visibility ?? "public",
+      visibility: upload.visibility ?? null,
     });
     const hash = content.contentHash;
     await retryCatalog(() => deps.sessions.end(sessionId, { state: "done", hash }));

@@ -227,7 +227,7 @@ async function promoteProved(
     tenant: request.tenant,
     keyId: request.keyId,
     fileName,
-    visibility: request.visibility ?? "public",
+    visibility: request.visibility ?? null,
     signal: request.signal,
   });
 }

@@ -140,7 +140,8 @@ export interface NewReference {
 export interface ClaimRequest extends Attempt, NewReference {
   readonly sizeBytes: number;
   readonly leaseMs: number;
-  readonly visibility: Visibility;
+  /** Null when the uploader did not say: public, unless the tenant has it as private already. */
+  readonly visibility: Visibility | null;
 }
 
 /** The outcome of a claim. */

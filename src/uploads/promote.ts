@@ -36,7 +36,8 @@ export interface PendingContent {
 
 /** For whom the content is stored. */
 export interface Uploader extends Omit<NewReference, "referenceId"> {
-  readonly visibility: Visibility;
+  /** Null when the uploader did not say. */
+  readonly visibility: Visibility | null;
   /** Ends the waiting for another upload of the same bytes; nothing else. */
   readonly signal: AbortSignal;
 }

@@ -10,6 +10,7 @@ import type {
   PlaceholderStore,
   UploadCatalog,
   UploadedAsset,
+  Visibility,
 } from "../../uploads/ports.ts";
 import type { Database, Sql } from "./database.ts";
 
@@ -63,8 +64,10 @@ export function createUploadCatalog(database: Database): UploadCatalog & Placeho
   };
 }
 
-async function claimRow(sql: Sql, request: ClaimRequest): Promise<Claim> {
-  const decision = decideClaim(await readRow(sql, request.contentHash), request.attemptId);
+async function claimRow(sql: Sql, asked: ClaimRequest): Promise<Claim> {
+  const row = await readRow(sql, asked.contentHash);
+  const decision = decideClaim(row, asked.attemptId);
+  const request = { ...asked, visibility: await chooseVisibility(sql, asked, row) };
   switch (decision.action) {
     case "wait":
       return { outcome: "busy", leaseLeftMs: decision.leaseLeftMs };
@@ -87,9 +90,34 @@ async function claimRow(sql: Sql, request: ClaimRequest): Promise<Claim> {
   return { outcome: "claimed" };
 }
 
-async function readRow(sql: Sql, hash: ContentHash): Promise<ClaimedRow | null> {
-  const [row] = await sql<ClaimedRow[]>`
-    select state, flagged is not null as flagged, attempt_id::text as "attemptId",
+interface Claimed extends ClaimRequest {
+  readonly visibility: Visibility;
+}
+
+/**
+ * Public where nobody says otherwise. But a tenant that sends its private bytes again, say to try
+ * an upload once more, does not publish them by leaving the word out.
+ */
+async function chooseVisibility(
+  sql: Sql,
+  request: ClaimRequest,
+  row: SeenRow | null,
+): Promise<Visibility> {
+  if (request.visibility !== null) return request.visibility;
+  if (row?.visibility !== "private" || row.state === "DELETED") return "public";
+  const references = await sql`
+    select 1 from asset_reference
+    where tenant = ${request.tenant} and content_hash = decode(${request.contentHash}, 'hex')`;
+  return references.length > 0 ? "private" : "public";
+}
+
+interface SeenRow extends ClaimedRow {
+  readonly visibility: Visibility;
+}
+
+async function readRow(sql: Sql, hash: ContentHash): Promise<SeenRow | null> {
+  const [row] = await sql<SeenRow[]>`
+    select state, visibility, flagged is not null as flagged, attempt_id::text as "attemptId",
       greatest(0, coalesce(
         ceil(extract(epoch from lease_expires_at - clock_timestamp()) * 1000), 0))::int
         as "leaseLeftMs"
@@ -97,7 +125,7 @@ async function readRow(sql: Sql, hash: ContentHash): Promise<ClaimedRow | null> 
   return row ?? null;
 }
 
-async function insertRow(sql: Sql, request: ClaimRequest): Promise<void> {
+async function insertRow(sql: Sql, request: Claimed): Promise<void> {
   await sql`
     with made as (
       insert into asset_portfolio
@@ -114,7 +142,7 @@ async function insertRow(sql: Sql, request: ClaimRequest): Promise<void> {
 /** Nothing of a deleted row's visibility is left; otherwise public stays public. */
 async function reopenRow(
   sql: Sql,
-  request: ClaimRequest,
+  request: Claimed,
   decision: Extract<ClaimDecision, { action: "reopen" }>,
 ): Promise<void> {
   const path: readonly AssetState[] = decision.path;
@@ -161,7 +189,7 @@ async function insertReference(
 }
 
 /** Whoever has the bytes may publish them; nobody can take back what another published. */
-async function openToPublic(sql: Sql, request: ClaimRequest): Promise<void> {
+async function openToPublic(sql: Sql, request: Claimed): Promise<void> {
   if (request.visibility !== "public") return;
   await sql`
     update asset_portfolio set visibility = 'public', updated_at = clock_timestamp()

@@ -268,6 +268,15 @@ const TENANTS: Record<string, (world: UploadWorld) => Promise<void>> = {
     assert.equal(await upload("c", "public"), "public");
     assert.equal(await upload("a", "private"), "public");
   },
+
+  async "does not publish a tenant's private bytes when it sends them again without a word"(world) {
+    const bytes = randomFile(3_000);
+    const upload = async (tenant: string, more: { visibility?: "private" } = {}) =>
+      (await world.ingest.ingest(bodyOf(bytes), requestOf({ tenant, ...more }))).asset.visibility;
+    assert.equal(await upload("a", { visibility: "private" }), "private");
+    assert.equal(await upload("a"), "private");
+    assert.equal(await upload("b"), "public", "another tenant's upload is public by default");
+  },
 };
 
 Deno.test("Ingest makes placeholders after the answer, and survives their failure", async () => {
