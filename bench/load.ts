@@ -27,6 +27,8 @@ const { values } = parseArgs({
 });
 const SECONDS = Number(values.seconds);
 const RATE = Number(values.rate);
+/** How many requests there are for each cold one. */
+const ONE_IN = 20;
 const PARTS: Readonly<Record<string, typeof mixed>> = { mixed, overload, slow };
 
 const ADMIN_KEY = "an-admin-key-for-benchmarks";
@@ -75,10 +77,15 @@ async function mixed(service: ServiceProcess, traffic: Traffic): Promise<void> {
   const rss: number[] = [];
   const timer = setInterval(async () => rss.push(await readRssMiB(service.pid)), 1_000);
   const uploading = openLoop({ perSecond: 1, seconds: SECONDS }, () => traffic.upload());
-  const asked = await openLoop(
-    { perSecond: RATE, seconds: SECONDS },
-    () => Math.random() < 0.05 ? traffic.cold() : traffic.warm(),
-  );
+  // Exactly one at a random place among twenty: with a coin for each, whether the 95th percentile
+  // shows a cold or a warm request would be chance.
+  let index = 0;
+  let coldAt = 0;
+  const asked = await openLoop({ perSecond: RATE, seconds: SECONDS }, () => {
+    const place = index++ % ONE_IN;
+    if (place === 0) coldAt = Math.floor(Math.random() * ONE_IN);
+    return place === coldAt ? traffic.cold() : traffic.warm();
+  });
   const uploads = await uploading;
   clearInterval(timer);
   const errors = [...asked, ...uploads].filter(({ status }) => status !== 200 && status !== 201);
@@ -90,12 +97,29 @@ async function mixed(service: ServiceProcess, traffic: Traffic): Promise<void> {
   }
   console.log(`uploads | ${describe(uploads)}`);
   console.log(`errors: ${errors.length} ${countStatuses(errors)}`);
-  const step = Math.max(1, Math.floor(rss.length / 10));
+  const tenths = Array.from({ length: 10 }, (_, tenth) => {
+    const part = rss.slice(tenth * rss.length / 10, (tenth + 1) * rss.length / 10);
+    return part.length === 0
+      ? "–"
+      : (part.reduce((sum, each) => sum + each, 0) / part.length).toFixed(0);
+  });
   console.log(
-    `RSS MiB over time: ${
-      rss.filter((_, at) => at % step === 0).map((each) => each.toFixed(0)).join(" ")
-    }, highest ${Math.max(...rss).toFixed(0)}`,
+    `RSS MiB, mean of each tenth: ${tenths.join(" ")}; highest ${Math.max(...rss).toFixed(0)}; ` +
+      `second half ${formatTrend(rss.slice(rss.length / 2))} MiB/min`,
   );
+}
+
+/** The slope, by least squares, of values that were taken once a second; per minute. */
+function formatTrend(perSecond: readonly number[]): string {
+  const middle = (perSecond.length - 1) / 2;
+  let covariance = 0;
+  let variance = 0;
+  for (const [second, value] of perSecond.entries()) {
+    covariance += (second - middle) * value;
+    variance += (second - middle) ** 2;
+  }
+  const perMinute = 60 * covariance / variance;
+  return `${perMinute < 0 ? "−" : "+"}${Math.abs(perMinute).toFixed(1)}`;
 }
 
 /** Cold variants at three times what the service can render, with warm ones beside them. */
