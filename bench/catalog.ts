@@ -36,6 +36,7 @@ const concurrency = Number(values.concurrency);
 
 const TENANTS = 20;
 const CHUNK = 100_000;
+const FILLERS = 2;
 
 /** Every commit waits for the disk. Otherwise what one would set for 4 GiB of memory. */
 const SERVER_SETTINGS: Readonly<Record<string, string>> = {
@@ -74,23 +75,34 @@ async function countFilled(database: Database): Promise<number> {
 }
 
 async function fill(database: Database): Promise<void> {
-  for (let from = 0; from < rows; from += CHUNK) {
-    const to = Math.min(rows, from + CHUNK);
-    await database.transaction(async (sql) => {
-      await sql`
-        insert into asset_portfolio (content_hash, size_bytes, state, media_type, width, height,
-          orientation, frames, bit_depth, color_model, has_alpha, thumb_hash, dominant_color)
-        select sha256(n::text::bytea), 1000000 + n, case when n % 50 = 0 then 'ARCHIVED' else
-          'READY' end, 'image/jpeg', 4032, 3024, 1, 1, 8, 'rgb', false,
-          '\\x00112233445566778899aabbccddeeff0011223344', '#336699'
-        from generate_series(${from}::int, ${to - 1}::int) as n`;
-      await sql`
-        insert into asset_reference (id, tenant, content_hash, file_name, created_by, created_at)
-        select gen_random_uuid(), 'tenant-' || n % ${TENANTS}::int, sha256(n::text::bytea),
-          'IMG_' || n || '.jpg', 'key', now() - (${rows}::int - n) * interval '1 second'
-        from generate_series(${from}::int, ${to - 1}::int) as n`;
-    }, UNLIMITED);
-  }
+  let next = 0;
+  await Promise.all(Array.from({ length: FILLERS }, async () => {
+    while (next < rows) {
+      const from = next;
+      next = Math.min(rows, from + CHUNK);
+      await fillChunk(database, { from, last: next - 1 });
+    }
+  }));
+}
+
+async function fillChunk(
+  database: Database,
+  { from, last }: { readonly from: number; readonly last: number },
+): Promise<void> {
+  await database.transaction(async (sql) => {
+    await sql`
+      insert into asset_portfolio (content_hash, size_bytes, state, media_type, width, height,
+        orientation, frames, bit_depth, color_model, has_alpha, thumb_hash, dominant_color)
+      select sha256(n::text::bytea), 1000000 + n, case when n % 50 = 0 then 'ARCHIVED' else
+        'READY' end, 'image/jpeg', 4032, 3024, 1, 1, 8, 'rgb', false,
+        '\\x00112233445566778899aabbccddeeff0011223344', '#336699'
+      from generate_series(${from}::int, ${last}::int) as n`;
+    await sql`
+      insert into asset_reference (id, tenant, content_hash, file_name, created_by, created_at)
+      select gen_random_uuid(), 'tenant-' || n % ${TENANTS}::int, sha256(n::text::bytea),
+        'IMG_' || n || '.jpg', 'key', now() - (${rows}::int - n) * interval '1 second'
+      from generate_series(${from}::int, ${last}::int) as n`;
+  }, UNLIMITED);
 }
 
 /** Does what the server would else do while one measures: it is a debt of the filling. */
