@@ -135,6 +135,14 @@ export class AppError extends Error {
     this.extensions = options.extensions;
     this.responseHeaders = options.responseHeaders;
   }
+
+  /**
+   * The same failure with these headers instead of its own. It shares everything else with this
+   * one: another stack trace would cost more than answering the request.
+   */
+  withHeaders(responseHeaders: Record<string, string>): AppError {
+    return Object.create(this, { responseHeaders: { value: responseHeaders, enumerable: true } });
+  }
 }
 
 /** Whether `error` is an {@linkcode AppError} with this code. */

@@ -81,18 +81,17 @@ export function toDeliveryError(thrown: unknown, request: FailedDelivery): AppEr
   const error = toAppError(thrown);
   const seconds = FAILURE_SECONDS[error.kind];
   if (seconds === undefined || NEVER_KEPT.has(error.code)) return error;
-  const { retryAfterSeconds, extensions, responseHeaders } = error;
   const tag = request.hash && assetTag(request.hash);
-  return new AppError(error.code, error.message, {
-    cause: error.cause,
-    ...(retryAfterSeconds === undefined ? {} : { retryAfterSeconds }),
-    ...(extensions ? { extensions } : {}),
-    responseHeaders: {
-      "cache-control": `public, max-age=${seconds}`,
-      ...(tag ? { "deno-cache-tag": tag, "cache-tag": tag } : {}),
-      ...responseHeaders,
-    },
+  return error.withHeaders({
+    "cache-control": `public, max-age=${seconds}`,
+    ...(tag ? { "deno-cache-tag": tag, "cache-tag": tag } : {}),
+    ...error.responseHeaders,
   });
+}
+
+/** Whether a failure of a delivery route would be the same each time, whatever else changes. */
+export function isDecidedByUrl({ kind, code }: AppError): boolean {
+  return (kind === "invalid" || kind === "forbidden") && !NEVER_KEPT.has(code);
 }
 
 /** Depends on more than the URL: on the time, or on a key that may be rotated. */

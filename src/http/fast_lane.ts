@@ -7,7 +7,7 @@
  *
  * @module
  */
-import type { AppError } from "../errors.ts";
+import { AppError } from "../errors.ts";
 import {
   chooseRequestId,
   isRequestId,
@@ -28,11 +28,15 @@ export interface ImmediateAnswer {
 
 /**
  * Answers a `GET` of a variant without waiting; null when that cannot be done, or it is something
- * else, and nothing was done yet.
- *
- * @throws {AppError} as the routes do.
+ * else, and nothing was done yet. Refuses with an error that is returned, as exceptions are dear.
  */
-export type AnswerAtOnce = (request: Request) => ImmediateAnswer | null;
+export type AnswerAtOnce = (request: Request) => ImmediateAnswer | AppError | null;
+
+/** What an answer has where something is written about it. */
+interface Written {
+  readonly requestId?: string;
+  readonly code?: string;
+}
 
 /** What the lane needs. */
 export interface FastLaneOptions extends RequestContextOptions {
@@ -54,28 +58,37 @@ export interface FastLaneOptions extends RequestContextOptions {
 export function createFastLane(options: FastLaneOptions): (request: Request) => Response | null {
   const { newId, nowMs, accessLog, onAnswered, answerAtOnce, answerFailure } = options;
 
-  function fail(thrown: unknown, requestId: string): ImmediateAnswer & { readonly code: string } {
+  function fail(thrown: unknown, request: Request): ImmediateAnswer & Written {
+    const requestId = chooseRequestId(request.headers.get("x-request-id"), newId);
     const { error, response } = answerFailure(thrown, { requestId, method: "GET" });
-    return { response, status: statusOf(error.kind), bytes: 0, cache: null, code: error.code };
+    const status = statusOf(error.kind);
+    return { response, status, bytes: 0, cache: null, code: error.code, requestId };
+  }
+
+  function complete(answer: ImmediateAnswer, request: Request): ImmediateAnswer & Written {
+    const proposed = request.headers.get("x-request-id");
+    if (!accessLog && !isRequestId(proposed)) return answer;
+    const requestId = chooseRequestId(proposed, newId);
+    answer.response.headers.set("x-request-id", requestId);
+    return { ...answer, requestId };
+  }
+
+  function answer(request: Request): ImmediateAnswer & Written | null {
+    try {
+      const answered = answerAtOnce(request);
+      if (answered === null) return null;
+      if (answered instanceof AppError) return fail(answered, request);
+      return complete(answered, request);
+    } catch (thrown) {
+      return fail(thrown, request);
+    }
   }
 
   return function answerFast(request) {
     const startedAt = accessLog ? nowMs() : 0;
-    let answer: ImmediateAnswer & { readonly code?: string };
-    let requestId: string | null = null;
-    try {
-      const answered = answerAtOnce(request);
-      if (answered === null) return null;
-      answer = answered;
-      const proposed = request.headers.get("x-request-id");
-      if (accessLog) requestId = chooseRequestId(proposed, newId);
-      else if (isRequestId(proposed)) requestId = proposed;
-    } catch (thrown) {
-      requestId = chooseRequestId(request.headers.get("x-request-id"), newId);
-      answer = fail(thrown, requestId);
-    }
-    const { response, status, bytes, cache, code } = answer;
-    if (requestId !== null) response.headers.set("x-request-id", requestId);
+    const answered = answer(request);
+    if (answered === null) return null;
+    const { response, status, bytes, cache, code, requestId } = answered;
     onAnswered?.({ route: "variant", status, bytes });
     accessLog?.({
       requestId,

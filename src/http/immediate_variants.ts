@@ -1,7 +1,8 @@
 import { isContentHash } from "../core/content_hash.ts";
+import { AppError } from "../errors.ts";
 import type { VariantRequest } from "../variants/variant_request.ts";
 import type { VariantService } from "../variants/variant_service.ts";
-import { toDeliveryError } from "./caching.ts";
+import { isDecidedByUrl, toDeliveryError } from "./caching.ts";
 import { matchesIfNoneMatch } from "./conditional_requests.ts";
 import { accessEndsInSeconds, parseDeliveryUrl } from "./delivery_request.ts";
 import type { AnswerAtOnce, ImmediateAnswer } from "./fast_lane.ts";
@@ -14,8 +15,11 @@ export interface ImmediateVariantsOptions extends VariantPolicy {
   readonly cacheId: string;
 }
 
-/** Most URLs whose meaning is remembered, each by about half a kilobyte. */
+/** Most URLs whose meaning is remembered, and most that are refused; half a kilobyte each. */
 const MAX_REMEMBERED = 4_096;
+
+/** Longest URL that is remembered, host and query included. */
+const MAX_REMEMBERED_LENGTH = 512;
 
 /** Where the path of a URL can begin at the earliest, after `http://`. */
 const SCHEME_LENGTH = 7;
@@ -33,16 +37,12 @@ export function createImmediateVariants(options: ImmediateVariantsOptions): Answ
   const { service, signatures, cacheId } = options;
   // Only what was found in memory is remembered, so that nobody can drive it out with guesses.
   const remembered = new Map<string, VariantRequest>();
-
-  function remember(target: string, request: VariantRequest): void {
-    if (remembered.size >= MAX_REMEMBERED) remembered.delete(remembered.keys().next().value!);
-    remembered.set(target, request);
-  }
+  const refused = new Map<string, AppError>();
 
   function answer(
     { url, target }: { readonly url: string; readonly target: string },
     headers: Headers,
-  ): ImmediateAnswer | null {
+  ): ImmediateAnswer | AppError | null {
     const known = remembered.get(target);
     const wish = known ? null : readVariantWish(parseDeliveryUrl(url), options);
     if (wish && "alias" in wish) return null;
@@ -61,9 +61,12 @@ export function createImmediateVariants(options: ImmediateVariantsOptions): Answ
         isCurrent: (etag, exists) => matchesIfNoneMatch(ifNoneMatch, etag, { exists }),
       },
     );
-    if (!delivery) return null;
+    if (delivery === null) return null;
+    if (delivery instanceof AppError) return delivery;
     // Signatures depend on the time, so what needs one is read anew each time.
-    if (wish && wish.url.query === "" && !signatures.required) remember(target, request);
+    if (wish && wish.url.query === "" && !signatures.required && isShort(url)) {
+      keepBounded(remembered, target, request);
+    }
     const response = replyWithVariant(delivery, {
       hash: request.hash,
       cacheId,
@@ -76,19 +79,41 @@ export function createImmediateVariants(options: ImmediateVariantsOptions): Answ
       : { response, status: 304, bytes: 0, cache: null };
   }
 
+  function refuse(thrown: unknown, request: Request, target: string): AppError {
+    const hash = target.slice(1, 65);
+    const error = toDeliveryError(thrown, {
+      isAborted: () => request.signal.aborted,
+      hash: isContentHash(hash) ? hash : null,
+    });
+    if (isDecidedByUrl(error) && isShort(request.url)) keepBounded(refused, target, error);
+    return error;
+  }
+
   return function answerVariantAtOnce(request) {
     if (request.method !== "GET") return null;
     const { url } = request;
     const target = url.slice(url.indexOf("/", SCHEME_LENGTH + 1));
-    if (!remembered.has(target) && !VARIANT_PATH.test(target)) return null;
+    if (!remembered.has(target)) {
+      const refusal = refused.get(target);
+      if (refusal) return refusal;
+      if (!VARIANT_PATH.test(target)) return null;
+    }
     try {
-      return answer({ url, target }, request.headers);
+      const answered = answer({ url, target }, request.headers);
+      return answered instanceof AppError ? refuse(answered, request, target) : answered;
     } catch (thrown) {
-      const hash = target.slice(1, 65);
-      throw toDeliveryError(thrown, {
-        isAborted: () => request.signal.aborted,
-        hash: isContentHash(hash) ? hash : null,
-      });
+      return refuse(thrown, request, target);
     }
   };
+}
+
+/** A part of a string keeps all of it in memory. */
+function isShort(url: string): boolean {
+  return url.length <= MAX_REMEMBERED_LENGTH;
+}
+
+/** Adds to a map, of which the oldest entry goes when it is full. */
+function keepBounded<Value>(map: Map<string, Value>, key: string, value: Value): void {
+  if (map.size >= MAX_REMEMBERED) map.delete(map.keys().next().value!);
+  map.set(key, value);
 }

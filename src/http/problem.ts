@@ -85,19 +85,21 @@ export function describeProblem(error: AppError): Record<string, unknown> {
  */
 export function buildProblemResponse(error: AppError, context: ProblemContext): Response {
   const status = statusOf(error.kind);
-  const headers = new Headers({
+  // As one plain object: the runtime is several times slower with headers that are set one by one.
+  const headers: Record<string, string> = {
     "content-type": "application/problem+json",
     "cache-control": "no-store",
     "x-content-type-options": "nosniff",
     "access-control-allow-origin": "*",
-  });
-  for (const [name, value] of Object.entries(error.responseHeaders ?? {})) headers.set(name, value);
+    "x-request-id": context.requestId,
+    ...error.responseHeaders,
+  };
   const retryAfter = error.retryAfterSeconds ?? DEFAULT_RETRY_AFTER_SECONDS[error.kind];
-  if (retryAfter !== undefined) headers.set("retry-after", String(Math.ceil(retryAfter)));
+  if (retryAfter !== undefined) headers["retry-after"] = String(Math.ceil(retryAfter));
   // RFC 9110 section 11.6.1: a 401 must say how to authenticate; 403 for a missing scope may.
-  if (status === 401) headers.set("www-authenticate", 'Bearer realm="facet"');
+  if (status === 401) headers["www-authenticate"] = 'Bearer realm="facet"';
   if (error.code === "missing_scope") {
-    headers.set("www-authenticate", 'Bearer realm="facet", error="insufficient_scope"');
+    headers["www-authenticate"] = 'Bearer realm="facet", error="insufficient_scope"';
   }
   const body = JSON.stringify({
     ...describeProblem(error),

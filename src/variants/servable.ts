@@ -22,21 +22,34 @@ export function checkVisible(
   record: AssetRecord | null,
   caller: { readonly signed: boolean },
 ): AssetRecord {
-  if (!record || (record.visibility === "private" && !caller.signed)) throw notFound();
+  const refusal = findRefusal(record, caller);
+  if (refusal) throw refusal;
+  return record!;
+}
+
+/** Why an asset is not visible to this caller, see {@linkcode checkVisible}; null when it is. */
+export function findRefusal(
+  record: AssetRecord | null,
+  caller: { readonly signed: boolean },
+): AppError | null {
+  if (!record || (record.visibility === "private" && !caller.signed)) return NOT_FOUND;
   switch (record.state) {
     case "UPLOADING":
     case "VERIFIED":
     case "FAILED":
-      throw notFound();
+      return NOT_FOUND;
     case "DELETED":
-      throw new AppError("asset_deleted", "This asset has been deleted");
+      return DELETED;
     case "READY":
     case "ARCHIVED":
     case "MISSING":
-      if (record.flagged === null) return record;
-      throw missing();
+      return record.flagged === null ? null : missing();
   }
 }
+
+// Made once: they are the same for everybody, and scanners ask for thousands of them.
+const NOT_FOUND = new AppError("asset_not_found", "There is no such asset");
+const DELETED = new AppError("asset_deleted", "This asset has been deleted");
 
 /**
  * Lets an asset pass whose bytes can be read now.
@@ -66,8 +79,4 @@ export function missing(): AppError {
 /** The answer when the object store has other bytes than the catalog. */
 export function mismatch(): AppError {
   return new AppError("object_mismatch", "The object store gave other bytes than were stored");
-}
-
-function notFound(): AppError {
-  return new AppError("asset_not_found", "There is no such asset");
 }

@@ -1,6 +1,6 @@
 import type { ContentHash } from "../core/content_hash.ts";
 import type { VariantSpec } from "../core/variant_spec.ts";
-import { hasCode } from "../errors.ts";
+import { type AppError, hasCode } from "../errors.ts";
 import type { AssetDirectory } from "./asset_directory.ts";
 import { describeAccess } from "./describe_access.ts";
 import { createFailureMemory } from "./failure_memory.ts";
@@ -14,7 +14,7 @@ import type {
   VariantKey,
 } from "./ports.ts";
 import { renderOnce } from "./render_once.ts";
-import { checkVisible } from "./servable.ts";
+import { checkVisible, findRefusal } from "./servable.ts";
 import { createSingleFlight } from "./single_flight.ts";
 import {
   checkRenderable,
@@ -59,11 +59,10 @@ export interface VariantService {
    */
   deliver(request: VariantRequest): Promise<VariantDelivery>;
   /**
-   * Delivers what needs no waiting: 304, and what is in memory. Null when there is more to do.
-   *
-   * @throws {AppError} when it is known that the asset may not be served, see `servable.ts`.
+   * Delivers what needs no waiting: 304, and what is in memory. Null when there is more to do, and
+   * an error when it is known that the asset may not be served, see `servable.ts`.
    */
-  deliverAtOnce(request: VariantRequest): VariantDelivery | null;
+  deliverAtOnce(request: VariantRequest): VariantDelivery | AppError | null;
   /** Names a variant, for requests for it to carry. */
   nameVariant(hash: ContentHash, spec: VariantSpec): VariantNames;
   /** Forgets what is believed of an asset; to be called when it was uploaded or changed here. */
@@ -278,7 +277,10 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
       return delivery;
     },
     deliverAtOnce(request) {
-      const delivery = findAtOnce(request, directory.peek(request.hash));
+      const remembered = directory.peek(request.hash);
+      const refusal = remembered === undefined ? null : findRefusal(remembered, request);
+      if (refusal) return refusal;
+      const delivery = findAtOnce(request, remembered);
       if (delivery) access?.record(describeAccess(request, delivery));
       return delivery;
     },

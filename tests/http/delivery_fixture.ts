@@ -10,7 +10,7 @@ import { createHttpApp } from "../../src/http/app.ts";
 import type { HttpEnv } from "../../src/http/http_env.ts";
 import { createImmediateVariants } from "../../src/http/immediate_variants.ts";
 import { originalRoutes } from "../../src/http/routes/originals.ts";
-import { variantRoutes } from "../../src/http/routes/variants.ts";
+import { variantRoutes, type VariantRoutesOptions } from "../../src/http/routes/variants.ts";
 import type { RenderSpec } from "../../src/image/render_spec.ts";
 import { createAssetDirectory } from "../../src/variants/asset_directory.ts";
 import { createOriginalService } from "../../src/variants/original_service.ts";
@@ -61,6 +61,8 @@ export function makeAsset(text: string, record: Partial<AssetRecord> = {}): Fixt
 /** Delivery over a catalog, a store and a renderer in memory that count what is asked of them. */
 export interface DeliveryFixture {
   readonly app: Hono<HttpEnv>;
+  /** What the variants' routes of `app` are made of. */
+  readonly parts: VariantRoutesOptions;
   readonly service: VariantService;
   readonly lookups: string[];
   readonly reads: string[];
@@ -158,24 +160,29 @@ export function createDeliveryFixture(options: FixtureOptions = {}): DeliveryFix
     nowSeconds: () => clock.nowMs / 1000,
   };
   const allowList = { ...DEFAULT_ALLOW_LIST, presets: [...presets.values()] };
-  const answers = { service, allowList, presets, signatures, cacheId: "variants-r1" };
+  const parts: VariantRoutesOptions = {
+    service,
+    originals,
+    allowList,
+    presets,
+    signatures,
+    cacheId: "variants-r1",
+    ...(options.admitRender ? { admitRender: options.admitRender } : {}),
+  };
   const app = createHttpApp({
-    answerAtOnce: createImmediateVariants(answers),
+    answerAtOnce: createImmediateVariants(parts),
     newId: () => crypto.randomUUID(),
     nowMs,
     accessLog: undefined,
     logger: { log() {}, flush() {} },
     routes: [
-      variantRoutes({
-        ...answers,
-        originals,
-        ...(options.admitRender ? { admitRender: options.admitRender } : {}),
-      }),
+      variantRoutes(parts),
       originalRoutes({ service: originals, signatures }),
     ],
   });
   return {
     app,
+    parts,
     service,
     lookups,
     reads,
