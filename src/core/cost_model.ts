@@ -49,7 +49,7 @@ export interface Metered {
 
 /** What was measured. Flows are of `days` days, stocks of now. */
 export interface MeasuredUsage {
-  /** Days that the flows cover, at least 1. */
+  /** Days that the flows cover; of today what has passed. Above 0. */
   readonly days: number;
   readonly assets: number;
   readonly newAssets: number;

@@ -64,11 +64,12 @@ export function createBudgetDigest(deps: BudgetDigestDeps): BudgetDigest {
 /** Spending is taken to be even over the month: the rate so far is that of its end. */
 function summarize(report: CostReport, now: Date): DigestSummary {
   const { comparison, usage } = report;
-  const daysOfMonth = new Date(Date.UTC(now.getUTCFullYear(), now.getUTCMonth() + 1, 0))
-    .getUTCDate();
+  const [year, month] = [now.getUTCFullYear(), now.getUTCMonth()];
+  const [begins, ends] = [Date.UTC(year, month, 1), Date.UTC(year, month + 1, 1)];
+  const passed = (now.getTime() - begins) / (ends - begins);
   return {
     projectedUsd: comparison.currentUsd,
-    spentUsd: Math.round(comparison.currentUsd * now.getUTCDate() / daysOfMonth * 100) / 100,
+    spentUsd: Math.round(comparison.currentUsd * passed * 100) / 100,
     hitPercent: report.hitPercent,
     driftPercent: usage.listing === null ? null : usage.listing.driftRatio * 100,
     assets: usage.assets,

@@ -22,7 +22,10 @@ export interface UsageReading extends MeasuredUsage {
 
 /** Reads what was measured. */
 export interface UsageReader {
-  /** Of the last `days` days, today included; of fewer when the ledger is younger. */
+  /**
+   * Of the last `days` calendar days (UTC), today as far as it has passed included; of fewer when the
+   * ledger is younger.
+   */
   read(days: number): Promise<UsageReading>;
 }
 

@@ -22,6 +22,9 @@ type Flow = Pick<
 >;
 type Variants = Pick<UsageReading, "variants" | "variantBytes" | "variantsOfFive">;
 
+/** An hour: what was counted in less is no measure of a month. */
+const MIN_DAYS = 0.04;
+
 /** Sums over the whole catalog take their time. Milliseconds. */
 const TIMEOUT = { statementTimeoutMs: 300_000, timeoutMs: 600_000, readOnly: true } as const;
 
@@ -48,7 +51,7 @@ export function createUsageReader(database: Database): UsageReader {
 async function readStock(sql: Sql, days: number): Promise<Stock> {
   const [stock] = await sql<Stock[]>`
     select count(*) as assets,
-      count(*) filter (where created_at >= now() - ${days}::integer * interval '1 day')
+      count(*) filter (where created_at >= now() - ${days}::float8 * interval '1 day')
         as "newAssets",
       coalesce(sum(size_bytes) filter (where storage_class is null
         or storage_class = 'standard'), 0)::bigint as "standardBytes",
@@ -60,13 +63,18 @@ async function readStock(sql: Sql, days: number): Promise<Stock> {
   return stock;
 }
 
-/** Of the days that the ledger covers, if those are fewer. */
+/**
+ * Of the days that the ledger covers, if those are fewer. Of today only what has passed counts: taken
+ * for a whole day it would make a month look cheap, most of all at its beginning.
+ */
 async function readFlow(sql: Sql, days: number): Promise<Flow> {
   const [flow] = await sql<Flow[]>`
     select count(*) > 0 as counted,
-      greatest(1, least(${days}::integer, coalesce(
-        (now() at time zone 'utc')::date - (select min(day) from usage_day) + 1,
-        ${days}::integer))) as days,
+      coalesce(
+        greatest(${MIN_DAYS}, round(extract(epoch from now() at time zone 'utc' - greatest(
+          (select min(day) from usage_day),
+          (now() at time zone 'utc')::date - ${days}::integer + 1)) / 86400, 2)),
+        ${days})::float8 as days,
       coalesce(sum(variant_requests), 0)::bigint as "variantRequests",
       coalesce(sum(memory_hits), 0)::bigint as "memoryHits",
       coalesce(sum(kv_hits), 0)::bigint as "kvHits",

@@ -223,7 +223,7 @@ export const SCHEMAS = {
     })),
   }),
   CostReport: record({
-    days: COUNT,
+    days: { type: "number", minimum: 0, description: "Measured; of today what has passed" },
     profile: { type: "object" },
     usage: { type: "object" },
     hitPercent: { type: ["number", "null"] },

@@ -73,8 +73,12 @@ Deno.test("createUsageReader() reads stock, flows and what would never have been
       renderMs: null,
     });
     await recorder.close();
+    const startedMs = Date.now();
     const usage = await createUsageReader(database).read(30);
-    assert.deepEqual(usage, {
+    // Of the ledger's only day as much as has passed.
+    const passedDays = (startedMs % 86_400_000) / 86_400_000;
+    assert.ok(Math.abs(usage.days - Math.max(0.04, passedDays)) < 0.02, String(usage.days));
+    assert.deepEqual({ ...usage, days: 1 }, {
       days: 1,
       counted: true,
       assets: 3,
