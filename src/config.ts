@@ -131,13 +131,10 @@ function readHttp(
 }
 
 function readDatabase(env: EnvReader, source: EnvSource, dataDir: string): DatabaseConfig {
-  const url = env.optional("DATABASE_URL", { secret: true });
-  const replicaUrl = env.optional("DATABASE_REPLICA_URL", { secret: true });
+  const url = env.postgresUrl("DATABASE_URL");
+  const replicaUrl = env.postgresUrl("DATABASE_REPLICA_URL");
   const resolved = url ?? buildPostgresUrl(source);
   if (resolved === undefined) return { kind: "embedded", dataDir: `${dataDir}/postgres` };
-  if (!/^postgres(ql)?:\/\//.test(resolved)) {
-    env.problems.push("DATABASE_URL must start with postgres:// or postgresql://");
-  }
   return { kind: "postgres", url: resolved, replicaUrl };
 }
 

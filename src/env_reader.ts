@@ -79,6 +79,15 @@ export class EnvReader {
     return value.replace(/\/+$/, "");
   }
 
+  /** A `postgres:` URL that a driver can take apart, or undefined when it is not set. Secret. */
+  postgresUrl(name: string): string | undefined {
+    const value = this.optional(name, { secret: true });
+    if (value !== undefined && (!/^postgres(ql)?:\/\/[^#]+$/.test(value) || !canDecode(value))) {
+      this.problems.push(`${name} must be like postgres://user:password@host:5432/database`);
+    }
+    return value;
+  }
+
   /**
    * A value in a format of its own, or undefined when it is not set. What `parse` throws is a
    * problem; the text itself is not repeated when it is secret.
@@ -218,4 +227,13 @@ function formatDuration(ms: number): string {
     if (ms >= size && ms % size === 0) return `${ms / size}${unit}`;
   }
   return `${ms}ms`;
+}
+
+function canDecode(text: string): boolean {
+  try {
+    decodeURIComponent(text);
+    return true;
+  } catch {
+    return false;
+  }
 }

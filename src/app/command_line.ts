@@ -63,7 +63,8 @@ export async function runCommand(
   try {
     return await RUNNERS[name](result.config, args);
   } catch (error) {
-    if (!(error instanceof StartError)) throw error;
+    // A catalog or a store that cannot be reached is the operator's to mend, not a bug.
+    if (!(error instanceof StartError) && !(error instanceof AppError)) throw error;
     printErrorLine(`facet: ${error.message}`);
     return 1;
   }
@@ -169,7 +170,7 @@ async function runCost(config: Config, args: readonly string[]): Promise<number>
   });
 }
 
-/** Runs a command on the database; one that cannot be reached is the operator's to mend. */
+/** Runs a command on the database. */
 async function withDatabase(
   config: Config,
   run: (database: Database) => Promise<number>,
@@ -179,9 +180,6 @@ async function withDatabase(
   const catalog = await openCatalog(config.database);
   try {
     return await run(catalog.database);
-  } catch (error) {
-    if (error instanceof AppError) throw new StartError(error.message);
-    throw error;
   } finally {
     await catalog.close();
   }

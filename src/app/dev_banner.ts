@@ -19,7 +19,7 @@ export function formatDevBanner({ address, apiKey, sample }: DevBanner): string 
     "",
     "  Upload a picture, ask for a variant of it, read what is known about it:",
     "",
-    `  curl -sS -H 'authorization: Bearer ${apiKey}' -H 'content-type: image/jpeg' ` +
+    `  curl -sS -H 'authorization: Bearer ${apiKey}' -H 'content-type: image/png' ` +
     `--data-binary @${sample.path} ${origin}/v1/assets`,
     `  curl -sS -D - -o variant.webp ${origin}/${sample.hash}/640x480/80.webp`,
     `  curl -sS -H 'authorization: Bearer ${apiKey}' ${origin}/v1/assets/${sample.hash}`,

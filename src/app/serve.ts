@@ -163,7 +163,10 @@ class LazyPeer implements Peer {
   }
 }
 
-function toStartError(error: unknown, { port }: Pick<ServeOptions, "port">): unknown {
+function toStartError(
+  error: unknown,
+  { port, hostname }: Pick<ServeOptions, "port" | "hostname">,
+): unknown {
   if (error instanceof Deno.errors.AddrInUse) {
     return new StartError(`Port ${port} is in use; set PORT to another one`);
   }
@@ -172,6 +175,9 @@ function toStartError(error: unknown, { port }: Pick<ServeOptions, "port">): unk
   }
   if (error instanceof Deno.errors.AddrNotAvailable) {
     return new StartError("The address in FACET_HOST does not belong to this machine");
+  }
+  if (error instanceof Error) {
+    return new StartError(`Cannot listen on ${hostname}:${port} (${error.message})`);
   }
   return error;
 }

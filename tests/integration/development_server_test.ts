@@ -90,6 +90,22 @@ Deno.test("dev says in one line that the port is in use", async () => {
   });
 });
 
+Deno.test("dev says in one line that it cannot listen, or cannot reach its database", async () => {
+  await withTempDir(async (dir) => {
+    for (
+      const [env, says] of [
+        [{ FACET_HOST: "no-such-host.invalid" }, "Cannot listen on no-such-host.invalid:0 "],
+        [{ DATABASE_URL: "postgres://u@127.0.0.1:1/x" }, "The catalog cannot be reached"],
+      ] as const
+    ) {
+      const { code, output } = await runToEnd({ command: "dev", dataDir: dir, env });
+      assert.equal(code, 1, output);
+      assert.match(output, /^facet: [^\n]*\n$/);
+      assert.ok(output.includes(says), output);
+    }
+  });
+});
+
 Deno.test("dev says in one line that the data folder cannot be written to", async () => {
   await withTempDir(async (dir) => {
     await Deno.writeTextFile(`${dir}/file`, "");

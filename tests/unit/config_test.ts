@@ -52,6 +52,21 @@ Deno.test("readConfig() reports every problem at once", () => {
   assert.match(problems.join("\n"), /^PORT must be a whole number \(it is "eighty"\)$/m);
 });
 
+Deno.test("readConfig() takes only database URLs that the driver can read, and shows none", () => {
+  const good = [
+    "postgres://u:p%40ss@db.example:5432/app?sslmode=require",
+    "postgresql://a.example,b.example/app",
+  ];
+  for (const DATABASE_URL of good) expectConfig({ DATABASE_URL });
+  for (const bad of ["db.example/app", "postgres://", "postgres://u:100%@db/app", "mysql://db/a"]) {
+    for (const name of ["DATABASE_URL", "DATABASE_REPLICA_URL"]) {
+      assert.deepEqual(expectProblems({ [name]: bad }), [
+        `${name} must be like postgres://user:password@host:5432/database`,
+      ]);
+    }
+  }
+});
+
 Deno.test("readConfig() refuses embedded parts in production and names what is missing", () => {
   const problems = expectProblems({ FACET_ENV: "production" });
   assert.match(problems.join("\n"), /DATABASE_URL/);
