@@ -41,7 +41,10 @@ Deno.test("POST /v1/admin/reconcile starts a run that GET tells about", async ()
   }
   assert.equal((await app.request("/v1/admin/reconcile", { headers: ADMIN })).status, 405);
 
-  const [started, refused] = [await post({ shard: "raw/07/" }), await post({})];
+  const started = await post({ shard: "raw/07/" });
+  // An empty stream is what a server makes of a request without a body.
+  const bare = { method: "POST", headers: ADMIN, body: "" };
+  const refused = await app.request("/v1/admin/reconcile", bare);
   assert.equal(started.status, 202);
   const { runId, firstShard, dryRun } = await started.json();
   assert.deepEqual([firstShard, dryRun], [7, false]);

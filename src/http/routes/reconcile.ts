@@ -44,9 +44,7 @@ async function startRun(c: Context<HttpEnv>, options: ReconcileRoutesOptions): P
 }
 
 async function readRequest(c: Context<HttpEnv>): Promise<RunRequest> {
-  const body = c.req.raw.body === null
-    ? {}
-    : await readJsonObject(c.req.raw, { maxBytes: MAX_BODY_BYTES });
+  const body = await readJsonObject(c.req.raw, { maxBytes: MAX_BODY_BYTES, optional: true });
   const { dryRun = false, repair = false, shard, ...unknown } = body;
   const number = typeof shard === "string" ? parseShardPrefix(shard) : undefined;
   const isShard = shard === undefined || typeof number === "number";
