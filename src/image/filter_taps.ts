@@ -17,7 +17,8 @@ interface Filter {
 }
 
 const FILTERS: Readonly<Record<FilterName, Filter>> = {
-  lanczos3: { support: 3, weigh: (d) => sinc(d) * sinc(d / 3) },
+  // Beyond 2.83 of its 3 samples the kernel weighs less than half a unit: 6 taps do for ratios to 1.06.
+  lanczos3: { support: 2.83, weigh: (d) => sinc(d) * sinc(d / 3) },
   // Keys, "Cubic convolution interpolation for digital image processing", 1981, a = -1/2.
   cubic: {
     support: 2,

@@ -32,15 +32,8 @@ export const PLAIN_BIAS = MANTISSA;
 
 /** A sample with headroom (a biased lane `>>> 7`, 0–1023) to the clamped sample 0–255. */
 export const CLAMPED = new Uint8Array(1024);
-/** A sample with headroom as a float, in lane 0, 1 and 2: tables are faster than conversions. */
-export const RAISED_LANE0 = new Float64Array(1024);
-export const RAISED_LANE1 = new Float64Array(1024);
-export const RAISED_LANE2 = new Float64Array(1024);
 for (let i = 0; i < 1024; i++) {
   CLAMPED[i] = Math.min(255, Math.max(0, i - HEADROOM));
-  RAISED_LANE0[i] = i;
-  RAISED_LANE1[i] = i * LANE1;
-  RAISED_LANE2[i] = i * LANE2;
 }
 
 /** A sample 0–255 shifted into lane 1 and 2. */

@@ -1,8 +1,9 @@
 /**
  * A streaming resampler: rows in, filtered rows out.
  *
- * Every source row is filtered across at once and kept in a ring of as many rows as the filter
- * reaches down; an output row is made as soon as its last source row has come. Memory follows the
+ * Source rows wait in a ring of as many as the filter reaches down. Once the last source row of two
+ * output rows has come, these are filtered down, then across: at ratios above 1 most of the work is
+ * in the first pass, which is the cheaper one (its weights stay in registers). Memory follows the
  * output and the ring, not the source.
  *
  * @module
@@ -10,8 +11,15 @@
 
 import { buildFilterTaps, type FilterName, type FilterTaps } from "./filter_taps.ts";
 import type { Rect, Size } from "./geometry.ts";
-import { HEADROOM } from "./packed_lanes.ts";
-import { filterAcross, filterDown, type RowJob, type RowRing, SumRow } from "./resample_rows.ts";
+import {
+  countPairRows,
+  DownFilter,
+  filterAcross,
+  packSums,
+  type RowPair,
+  type RowRing,
+  SumRow,
+} from "./resample_rows.ts";
 import type { RgbaImage } from "./rgba_image.ts";
 import type { RasterInfo, Strip, StripSink } from "./strip.ts";
 import { writeColors, writeTransparent } from "./sum_colors.ts";
@@ -48,44 +56,54 @@ export function createResampler(options: ResampleOptions): Resampler {
   };
 }
 
+/** What both planes of a picture have in common. */
+interface PlaneShape {
+  readonly across: FilterTaps;
+  readonly down: FilterTaps;
+  /** Columns that the filter reads, counted from the first one. */
+  readonly columns: number;
+  /** Source rows to keep. */
+  readonly capacity: number;
+}
+
 /** One plane (packed colour, or alpha) on its way through the filter. */
 class Plane {
-  readonly ring: RowRing;
-  readonly sums: SumRow;
-  readonly #across: FilterTaps;
-  readonly #padded: Float64Array | null;
+  /** The last two output rows. */
+  readonly sums: readonly [SumRow, SumRow];
+  readonly #shape: PlaneShape;
+  readonly #ring: RowRing;
+  readonly #down: DownFilter;
+  readonly #downSums: readonly [SumRow, SumRow];
+  readonly #between: RowPair;
 
-  constructor(across: FilterTaps, size: { sourceWidth: number; capacity: number }) {
+  constructor(shape: PlaneShape) {
+    const { across, down, columns, capacity } = shape;
     const width = across.starts.length;
-    const { capacity } = size;
-    this.#across = across;
-    this.ring = { rows: new Float64Array(width * capacity), width, capacity };
-    this.sums = new SumRow(width);
-    // Rows shorter than the filter are copied, so that zero weights never meet the row's end.
-    this.#padded = size.sourceWidth < across.count ? new Float64Array(across.count) : null;
+    // Rows shorter than the filter are padded, so that zero weights never meet a row's end.
+    const step = Math.max(columns, across.count);
+    this.sums = [new SumRow(width), new SumRow(width)];
+    this.#shape = shape;
+    this.#ring = { rows: new Float64Array(columns * capacity), width: columns, capacity };
+    this.#down = new DownFilter(down);
+    this.#downSums = [new SumRow(columns), new SumRow(columns)];
+    this.#between = { pixels: new Float64Array(2 * step), step };
   }
 
-  filterRow(source: Float64Array, at: number, options: { width: number; y: number }): void {
-    const { rows, width, capacity } = this.ring;
-    const job: RowJob = {
-      source,
-      sourceAt: at,
-      target: rows,
-      targetAt: (options.y % capacity) * width,
-    };
-    if (this.#padded === null) {
-      filterAcross(job, this.#across, this.sums);
-      return;
-    }
-    this.#padded.set(source.subarray(at, at + options.width));
-    filterAcross({ ...job, source: this.#padded, sourceAt: 0 }, this.#across, this.sums);
+  /** Where source row `y` goes. */
+  row(y: number): { readonly rows: Float64Array; readonly at: number } {
+    const { rows, width, capacity } = this.#ring;
+    return { rows, at: (y % capacity) * width };
   }
 
-  /** Filters a row whose samples are all the same: it stays what it is. */
-  fillRow(y: number, sample: number): void {
-    const { rows, width, capacity } = this.ring;
-    const at = (y % capacity) * width;
-    rows.fill(sample + HEADROOM, at, at + width);
+  /** Makes output rows `y` and `y + 1` (the last one alone) into `sums`. */
+  filterPair(y: number): void {
+    const { across, columns } = this.#shape;
+    const { pixels, step } = this.#between;
+    const [first, second] = this.#downSums;
+    this.#down.filter(this.#ring, y, this.#downSums);
+    packSums(first, columns, { target: pixels, at: 0 });
+    packSums(second, columns, { target: pixels, at: step });
+    filterAcross(this.#between, across, this.sums);
   }
 }
 
@@ -94,9 +112,11 @@ class ResampleWork {
   readonly #target: Size;
   readonly #keepsYcc: boolean;
   readonly #down: FilterTaps;
+  /** The first column that the filter reads, and how many. */
+  readonly #left: number;
+  readonly #columns: number;
   readonly #color: Plane;
   readonly #alpha: Plane | null;
-  readonly #alphaRow: Float64Array;
   readonly #pixels: Uint8Array;
   readonly #out: Uint32Array;
   /** The last source row with transparency so far: rows after it need no alpha arithmetic. */
@@ -106,7 +126,7 @@ class ResampleWork {
 
   constructor(info: RasterInfo, { crop, target, filter, keepYcc }: ResampleOptions) {
     const { width, height } = info;
-    const across = buildFilterTaps(
+    const whole = buildFilterTaps(
       { sourceLength: width, start: crop.x, length: crop.width, targetLength: target.width },
       filter,
     );
@@ -117,10 +137,17 @@ class ResampleWork {
     this.#info = info;
     this.#target = target;
     this.#keepsYcc = info.space === "ycc" && keepYcc === true;
-    const size = { sourceWidth: width, capacity: this.#down.count };
-    this.#color = new Plane(across, size);
-    this.#alpha = info.alpha ? new Plane(across, size) : null;
-    this.#alphaRow = new Float64Array(info.alpha ? width : 0);
+    this.#left = whole.starts[0];
+    this.#columns = Math.min(width, whole.starts[target.width - 1] + whole.count) - this.#left;
+    const across = { ...whole, starts: whole.starts.map((start) => start - this.#left) };
+    const shape = {
+      across,
+      down: this.#down,
+      columns: this.#columns,
+      capacity: countRingRows(this.#down),
+    };
+    this.#color = new Plane(shape);
+    this.#alpha = info.alpha ? new Plane(shape) : null;
     this.#pixels = new Uint8Array(target.width * target.height * 4);
     this.#out = new Uint32Array(this.#pixels.buffer);
   }
@@ -131,52 +158,50 @@ class ResampleWork {
     for (let r = 0; r < strip.rows && this.#nextTargetRow < this.#target.height; r++) {
       const y = strip.y + r;
       if (y < firstNeeded) continue;
-      this.#color.filterRow(strip.color, r * width, { width, y });
+      const from = r * width + this.#left;
+      const { rows, at } = this.#color.row(y);
+      rows.set(strip.color.subarray(from, from + this.#columns), at);
       if (this.#alpha !== null && strip.alpha !== null) {
-        this.#filterAlphaRow(this.#alpha, strip.alpha.subarray(r * width, (r + 1) * width), y);
+        this.#keepAlpha(this.#alpha, strip.alpha.subarray(from, from + this.#columns), y);
       }
       this.#makeRows(y);
     }
     return this.#nextTargetRow < this.#target.height;
   }
 
-  #filterAlphaRow(plane: Plane, alpha: Uint8Array, y: number): void {
-    const { width } = this.#info;
-    if (isOpaqueRow(alpha)) {
-      plane.fillRow(y, 255);
-      return;
-    }
-    this.#lastSeeThroughRow = y;
-    const row = this.#alphaRow;
-    for (let x = 0; x < width; x++) row[x] = alpha[x];
-    plane.filterRow(row, 0, { width, y });
+  #keepAlpha(plane: Plane, alpha: Uint8Array, y: number): void {
+    const { rows, at } = plane.row(y);
+    rows.set(alpha, at);
+    if (!isOpaqueRow(alpha)) this.#lastSeeThroughRow = y;
   }
 
   #makeRows(y: number): void {
-    const { starts, count } = this.#down;
     const lastSourceRow = this.#info.height - 1;
-    while (
-      this.#nextTargetRow < this.#target.height &&
-      Math.min(lastSourceRow, starts[this.#nextTargetRow] + count - 1) <= y
-    ) {
-      this.#makeRow(this.#nextTargetRow++);
+    while (this.#nextTargetRow < this.#target.height) {
+      const row = this.#nextTargetRow;
+      const end = this.#down.starts[row] + countPairRows(this.#down, row);
+      if (Math.min(lastSourceRow, end - 1) > y) return;
+      this.#color.filterPair(row);
+      // Rows without transparency stay opaque through the filter: its weights add up to one.
+      const seeThrough = this.#lastSeeThroughRow >= this.#down.starts[row];
+      if (seeThrough) this.#alpha?.filterPair(row);
+      this.#writeRow(row, 0, seeThrough);
+      if (row + 1 < this.#target.height) this.#writeRow(row + 1, 1, seeThrough);
+      this.#nextTargetRow = row + 2;
     }
   }
 
-  #makeRow(row: number): void {
+  #writeRow(row: number, which: 0 | 1, seeThrough: boolean): void {
     const width = this.#target.width;
     const at = row * width;
     const { space } = this.#info;
-    const color = this.#color.sums;
-    filterDown(this.#color.ring, this.#down, row, color);
-    const alpha = this.#alpha;
-    if (alpha === null || this.#lastSeeThroughRow < this.#down.starts[row]) {
-      const written = this.#keepsYcc ? "rgb" : space;
-      writeColors(written, color, { out: this.#out, at, width });
+    const color = this.#color.sums[which];
+    if (this.#alpha === null || !seeThrough) {
+      writeColors(this.#keepsYcc ? "rgb" : space, color, { out: this.#out, at, width });
       return;
     }
-    filterDown(alpha.ring, this.#down, row, alpha.sums);
-    writeTransparent(space, { color, alpha: alpha.sums }, { bytes: this.#pixels, at, width });
+    const alpha = this.#alpha.sums[which];
+    writeTransparent(space, { color, alpha }, { bytes: this.#pixels, at, width });
     this.#opaque = false;
   }
 
@@ -192,4 +217,11 @@ function isOpaqueRow(alpha: Uint8Array): boolean {
     if (alpha[x] !== 255) return false;
   }
   return true;
+}
+
+/** Source rows that a pair of output rows needs at most. */
+function countRingRows(down: FilterTaps): number {
+  let most = 0;
+  for (let y = 0; y < down.starts.length; y += 2) most = Math.max(most, countPairRows(down, y));
+  return most;
 }

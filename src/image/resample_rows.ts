@@ -1,20 +1,15 @@
 /**
- * The inner loops of the resampler: one row at a time over packed pixels (see `strip.ts`).
+ * The inner loops of the resampler over packed pixels (see `strip.ts`), two output rows at a time:
+ * down, they share most source rows; across, they share the weights. Each sample or weight that is
+ * loaded once less saves its bounds check too.
  *
- * Tap counts up to 12 have loops of their own: fixed weights in locals and no inner loop are three
- * times as fast as the general form, and they cover every ratio up to 2 with Lanczos.
+ * The loops are unrolled, weights being in locals: several times as fast as the general form.
  *
  * @module
  */
 
 import type { FilterTaps } from "./filter_taps.ts";
-import {
-  RAISED_BIAS,
-  RAISED_LANE0,
-  RAISED_LANE1,
-  RAISED_LANE2,
-  SAMPLE_BIAS,
-} from "./packed_lanes.ts";
+import { RAISED_BIAS, SAMPLE_BIAS } from "./packed_lanes.ts";
 
 /** A row of biased sums, and the same memory as 32-bit halves. */
 export class SumRow {
@@ -27,104 +22,7 @@ export class SumRow {
   }
 }
 
-/** Where a source row lies and where its filtered row goes. */
-export interface RowJob {
-  readonly source: Float64Array;
-  sourceAt: number;
-  readonly target: Float64Array;
-  targetAt: number;
-}
-
-/** Filters one row across: `taps.starts.length` packed pixels, with headroom, into `job.target`. */
-export function filterAcross(job: RowJob, taps: FilterTaps, row: SumRow): void {
-  if (taps.count === 4) sum4(job, taps, row.sums);
-  else if (taps.count === 6) sum6(job, taps, row.sums);
-  else if (taps.count === 8) sum8(job, taps, row.sums);
-  else if (taps.count === 10) sum10(job, taps, row.sums);
-  else if (taps.count === 12) sum12(job, taps, row.sums);
-  else sumMany(job, taps, row.sums);
-  packSums(row, taps.starts.length, job);
-}
-
-function sum4({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Array): void {
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 4) {
-    const p = sourceAt + starts[x];
-    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
-      (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]);
-  }
-}
-
-function sum6({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Array): void {
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 6) {
-    const p = sourceAt + starts[x];
-    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
-      (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
-      (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]);
-  }
-}
-
-function sum8({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Array): void {
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 8) {
-    const p = sourceAt + starts[x];
-    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
-      (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
-      (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]) +
-      (w[k + 6] * s[p + 6] + w[k + 7] * s[p + 7]);
-  }
-}
-
-function sum10({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Array): void {
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 10) {
-    const p = sourceAt + starts[x];
-    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
-      (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
-      (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]) +
-      (w[k + 6] * s[p + 6] + w[k + 7] * s[p + 7]) +
-      (w[k + 8] * s[p + 8] + w[k + 9] * s[p + 9]);
-  }
-}
-
-function sum12({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Array): void {
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 12) {
-    const p = sourceAt + starts[x];
-    out[x] = SAMPLE_BIAS + (w[k] * s[p] + w[k + 1] * s[p + 1]) +
-      (w[k + 2] * s[p + 2] + w[k + 3] * s[p + 3]) +
-      (w[k + 4] * s[p + 4] + w[k + 5] * s[p + 5]) +
-      (w[k + 6] * s[p + 6] + w[k + 7] * s[p + 7]) +
-      (w[k + 8] * s[p + 8] + w[k + 9] * s[p + 9]) +
-      (w[k + 10] * s[p + 10] + w[k + 11] * s[p + 11]);
-  }
-}
-
-function sumMany({ source: s, sourceAt }: RowJob, taps: FilterTaps, out: Float64Array): void {
-  const { starts, weights: w, count } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++) {
-    let p = sourceAt + starts[x];
-    let even = SAMPLE_BIAS;
-    let odd = 0;
-    for (const end = k + count; k < end; k += 2, p += 2) {
-      even += w[k] * s[p];
-      odd += w[k + 1] * s[p + 1];
-    }
-    out[x] = even + odd;
-  }
-}
-
-function packSums({ halves }: SumRow, width: number, { target, targetAt }: RowJob): void {
-  for (let x = 0; x < width; x++) {
-    const low = halves[2 * x];
-    const high = halves[2 * x + 1];
-    target[targetAt + x] = RAISED_LANE0[(low >>> 7) & 1023] +
-      (RAISED_LANE1[(low >>> 24) | ((high & 3) << 8)] + RAISED_LANE2[(high >>> 9) & 1023]);
-  }
-}
-
-/** The rows, filtered across, that an output row is made of, kept in a ring. */
+/** The source rows that output rows are made of, kept in a ring. */
 export interface RowRing {
   /** `capacity` rows of `width` packed pixels; row y of the source lies in slot `y % capacity`. */
   readonly rows: Float64Array;
@@ -132,87 +30,271 @@ export interface RowRing {
   readonly capacity: number;
 }
 
-/** Filters output row `y` down into biased sums. The ring must hold all rows of its taps. */
-export function filterDown(ring: RowRing, taps: FilterTaps, y: number, row: SumRow): void {
-  const { count } = taps;
-  const offsets = ringOffsets(ring, taps.starts[y], count);
-  const weights = taps.weights.subarray(y * count, (y + 1) * count);
-  let j: number;
-  if (count >= 8) {
-    down8(ring, offsets, weights, row.sums);
-    j = 8;
-  } else if (count === 6) {
-    down6(ring, offsets, weights, row.sums);
-    j = 6;
-  } else {
-    down4(ring, offsets, weights, row.sums);
-    j = 4;
-  }
-  for (; j + 4 <= count; j += 4) addDown4(ring, offsets, { weights, from: j, sums: row.sums });
-  if (j < count) addDown2(ring, offsets, { weights, from: j, sums: row.sums });
+/** Most source rows of one step of {@linkcode filterDown}. */
+const STEP_ROWS = 8;
+
+/** Where the source rows of a pair lie in the ring, and their weights in either output row. */
+interface PairTaps {
+  readonly offsets: Int32Array;
+  readonly first: Float64Array;
+  readonly second: Float64Array;
 }
 
-const MAX_CACHED_TAPS = 64;
-const offsetScratch = new Int32Array(MAX_CACHED_TAPS);
-
-function ringOffsets({ width, capacity }: RowRing, first: number, count: number): Int32Array {
-  const offsets = count <= MAX_CACHED_TAPS ? offsetScratch : new Int32Array(count);
-  let slot = first % capacity;
-  for (let j = 0; j < count; j++) {
-    offsets[j] = slot * width;
-    if (++slot === capacity) slot = 0;
-  }
-  return offsets;
+/**
+ * How many source rows the pair of output rows `y` and `y + 1` needs; after the last row comes the
+ * last row again.
+ */
+export function countPairRows(taps: FilterTaps, y: number): number {
+  const { starts, count } = taps;
+  return starts[Math.min(y + 1, starts.length - 1)] - starts[y] + count;
 }
 
-function down4(ring: RowRing, at: Int32Array, w: Float64Array, out: Float64Array): void {
+/** Filters pairs of output rows down, through taps that were made for the rows of a ring. */
+export class DownFilter {
+  readonly #taps: FilterTaps;
+  readonly #pair: PairTaps;
+
+  constructor(taps: FilterTaps) {
+    this.#taps = taps;
+    let most = 0;
+    for (let y = 0; y < taps.starts.length; y += 2) most = Math.max(most, countPairRows(taps, y));
+    const length = most + STEP_ROWS;
+    this.#pair = {
+      offsets: new Int32Array(length),
+      first: new Float64Array(length),
+      second: new Float64Array(length),
+    };
+  }
+
+  /**
+   * Filters output rows `y` and `y + 1` (or `y` twice, when it is the last) into biased sums. The
+   * ring must hold all rows of their taps.
+   */
+  filter(ring: RowRing, y: number, sums: readonly [SumRow, SumRow]): void {
+    const pair = this.#pair;
+    const rows = this.#load(ring, y);
+    const [{ sums: a }, { sums: b }] = sums;
+    let j: number;
+    if (rows > 6) {
+      start8(ring, pair, a, b);
+      j = 8;
+    } else if (rows > 4) {
+      start6(ring, pair, a, b);
+      j = 6;
+    } else {
+      start4(ring, pair, a, b);
+      j = 4;
+    }
+    for (; rows - j > 4; j += 8) add8(ring, pair, { from: j, a, b });
+    if (rows - j > 2) add4(ring, pair, { from: j, a, b });
+    else if (rows > j) add2(ring, pair, { from: j, a, b });
+  }
+
+  /** Sets the pair up, padded with rows of weight 0 for the last step. */
+  #load({ width, capacity }: RowRing, y: number): number {
+    const { starts, weights, count } = this.#taps;
+    const { offsets, first, second } = this.#pair;
+    const other = Math.min(y + 1, starts.length - 1);
+    const shift = starts[other] - starts[y];
+    const rows = shift + count;
+    first.fill(0);
+    second.fill(0);
+    first.set(weights.subarray(y * count, (y + 1) * count));
+    second.set(weights.subarray(other * count, (other + 1) * count), shift);
+    let slot = starts[y] % capacity;
+    for (let j = 0; j < offsets.length; j++) {
+      offsets[j] = slot * width;
+      if (++slot === capacity) slot = 0;
+    }
+    return rows;
+  }
+}
+
+function start4(ring: RowRing, pair: PairTaps, a: Float64Array, b: Float64Array): void {
   const { rows: m, width } = ring;
-  const [w0, w1, w2, w3] = w;
-  const [r0, r1, r2, r3] = at;
+  const [r0, r1, r2, r3] = pair.offsets;
+  const [v0, v1, v2, v3] = pair.first;
+  const [w0, w1, w2, w3] = pair.second;
   for (let x = 0; x < width; x++) {
-    out[x] = RAISED_BIAS + (w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x]);
+    const s0 = m[r0 + x], s1 = m[r1 + x], s2 = m[r2 + x], s3 = m[r3 + x];
+    a[x] = SAMPLE_BIAS + (v0 * s0 + v1 * s1) + (v2 * s2 + v3 * s3);
+    b[x] = SAMPLE_BIAS + (w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3);
   }
 }
 
-function down6(ring: RowRing, at: Int32Array, w: Float64Array, out: Float64Array): void {
+function start6(ring: RowRing, pair: PairTaps, a: Float64Array, b: Float64Array): void {
   const { rows: m, width } = ring;
-  const [w0, w1, w2, w3, w4, w5] = w;
-  const [r0, r1, r2, r3, r4, r5] = at;
+  const [r0, r1, r2, r3, r4, r5] = pair.offsets;
+  const [v0, v1, v2, v3, v4, v5] = pair.first;
+  const [w0, w1, w2, w3, w4, w5] = pair.second;
   for (let x = 0; x < width; x++) {
-    out[x] = RAISED_BIAS + (w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x]) +
-      (w4 * m[r4 + x] + w5 * m[r5 + x]);
+    const s0 = m[r0 + x], s1 = m[r1 + x], s2 = m[r2 + x], s3 = m[r3 + x];
+    const s4 = m[r4 + x], s5 = m[r5 + x];
+    a[x] = SAMPLE_BIAS + (v0 * s0 + v1 * s1) + (v2 * s2 + v3 * s3) + (v4 * s4 + v5 * s5);
+    b[x] = SAMPLE_BIAS + (w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3) + (w4 * s4 + w5 * s5);
   }
 }
 
-function down8(ring: RowRing, at: Int32Array, w: Float64Array, out: Float64Array): void {
+function start8(ring: RowRing, pair: PairTaps, a: Float64Array, b: Float64Array): void {
   const { rows: m, width } = ring;
-  const [w0, w1, w2, w3, w4, w5, w6, w7] = w;
-  const [r0, r1, r2, r3, r4, r5, r6, r7] = at;
+  const [r0, r1, r2, r3, r4, r5, r6, r7] = pair.offsets;
+  const [v0, v1, v2, v3, v4, v5, v6, v7] = pair.first;
+  const [w0, w1, w2, w3, w4, w5, w6, w7] = pair.second;
   for (let x = 0; x < width; x++) {
-    out[x] = RAISED_BIAS +
-      ((w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x])) +
-      ((w4 * m[r4 + x] + w5 * m[r5 + x]) + (w6 * m[r6 + x] + w7 * m[r7 + x]));
+    const s0 = m[r0 + x], s1 = m[r1 + x], s2 = m[r2 + x], s3 = m[r3 + x];
+    const s4 = m[r4 + x], s5 = m[r5 + x], s6 = m[r6 + x], s7 = m[r7 + x];
+    a[x] = SAMPLE_BIAS + ((v0 * s0 + v1 * s1) + (v2 * s2 + v3 * s3)) +
+      ((v4 * s4 + v5 * s5) + (v6 * s6 + v7 * s7));
+    b[x] = SAMPLE_BIAS + ((w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3)) +
+      ((w4 * s4 + w5 * s5) + (w6 * s6 + w7 * s7));
   }
 }
 
-interface MoreTaps {
-  readonly weights: Float64Array;
+interface MoreRows {
   readonly from: number;
-  readonly sums: Float64Array;
+  readonly a: Float64Array;
+  readonly b: Float64Array;
 }
 
-function addDown4(ring: RowRing, at: Int32Array, { weights: w, from: j, sums }: MoreTaps): void {
+function add2(ring: RowRing, pair: PairTaps, { from: j, a, b }: MoreRows): void {
   const { rows: m, width } = ring;
-  const w0 = w[j], w1 = w[j + 1], w2 = w[j + 2], w3 = w[j + 3];
-  const r0 = at[j], r1 = at[j + 1], r2 = at[j + 2], r3 = at[j + 3];
+  const { offsets: r, first: v, second: w } = pair;
+  const r0 = r[j], r1 = r[j + 1];
+  const v0 = v[j], v1 = v[j + 1];
+  const w0 = w[j], w1 = w[j + 1];
   for (let x = 0; x < width; x++) {
-    sums[x] += (w0 * m[r0 + x] + w1 * m[r1 + x]) + (w2 * m[r2 + x] + w3 * m[r3 + x]);
+    const s0 = m[r0 + x], s1 = m[r1 + x];
+    a[x] += v0 * s0 + v1 * s1;
+    b[x] += w0 * s0 + w1 * s1;
   }
 }
 
-function addDown2(ring: RowRing, at: Int32Array, { weights: w, from: j, sums }: MoreTaps): void {
+function add4(ring: RowRing, pair: PairTaps, { from: j, a, b }: MoreRows): void {
   const { rows: m, width } = ring;
-  const w0 = w[j], w1 = w[j + 1];
-  const r0 = at[j], r1 = at[j + 1];
-  for (let x = 0; x < width; x++) sums[x] += w0 * m[r0 + x] + w1 * m[r1 + x];
+  const { offsets: r, first: v, second: w } = pair;
+  const r0 = r[j], r1 = r[j + 1], r2 = r[j + 2], r3 = r[j + 3];
+  const v0 = v[j], v1 = v[j + 1], v2 = v[j + 2], v3 = v[j + 3];
+  const w0 = w[j], w1 = w[j + 1], w2 = w[j + 2], w3 = w[j + 3];
+  for (let x = 0; x < width; x++) {
+    const s0 = m[r0 + x], s1 = m[r1 + x], s2 = m[r2 + x], s3 = m[r3 + x];
+    a[x] += (v0 * s0 + v1 * s1) + (v2 * s2 + v3 * s3);
+    b[x] += (w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3);
+  }
+}
+
+function add8(ring: RowRing, pair: PairTaps, { from: j, a, b }: MoreRows): void {
+  const { rows: m, width } = ring;
+  const [r0, r1, r2, r3, r4, r5, r6, r7] = pair.offsets.subarray(j, j + 8);
+  const [v0, v1, v2, v3, v4, v5, v6, v7] = pair.first.subarray(j, j + 8);
+  const [w0, w1, w2, w3, w4, w5, w6, w7] = pair.second.subarray(j, j + 8);
+  for (let x = 0; x < width; x++) {
+    const s0 = m[r0 + x], s1 = m[r1 + x], s2 = m[r2 + x], s3 = m[r3 + x];
+    const s4 = m[r4 + x], s5 = m[r5 + x], s6 = m[r6 + x], s7 = m[r7 + x];
+    a[x] += ((v0 * s0 + v1 * s1) + (v2 * s2 + v3 * s3)) +
+      ((v4 * s4 + v5 * s5) + (v6 * s6 + v7 * s7));
+    b[x] += ((w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3)) +
+      ((w4 * s4 + w5 * s5) + (w6 * s6 + w7 * s7));
+  }
+}
+
+const LOW_MASK = 0x3ff | (0xff << 17);
+const HIGH_MASK = 3 | (0x3ff << 9);
+
+/**
+ * Turns biased sums of `width` pixels into packed pixels with headroom, from index `at` of `target`
+ * on: the 7 bits of weight fall off each lane. Lane 1 lies across both halves.
+ */
+export function packSums(
+  { halves }: SumRow,
+  width: number,
+  { target, at }: { target: Float64Array; at: number },
+): void {
+  for (let x = 0; x < width; x++) {
+    target[at + x] = ((halves[2 * x] >>> 7) & LOW_MASK) +
+      (halves[2 * x + 1] & HIGH_MASK) * 2 ** 25;
+  }
+}
+
+/** Two rows of packed pixels with headroom: the second one begins at index `step`. */
+export interface RowPair {
+  readonly pixels: Float64Array;
+  readonly step: number;
+}
+
+/** Filters two rows across into biased sums of `taps.starts.length` pixels each. */
+export function filterAcross(
+  rows: RowPair,
+  taps: FilterTaps,
+  sums: readonly [SumRow, SumRow],
+): void {
+  const [{ sums: a }, { sums: b }] = sums;
+  if (taps.count === 4) across4(rows, taps, a, b);
+  else if (taps.count === 6) across6(rows, taps, a, b);
+  else if (taps.count === 8) across8(rows, taps, a, b);
+  else acrossMany(rows, taps, a, b);
+}
+
+function across4(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
+  const { pixels: s, step } = rows;
+  const { starts, weights: w } = taps;
+  for (let x = 0, k = 0; x < starts.length; x++, k += 4) {
+    const p = starts[x];
+    const q = p + step;
+    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3];
+    a[x] = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]);
+    b[x] = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]);
+  }
+}
+
+function across6(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
+  const { pixels: s, step } = rows;
+  const { starts, weights: w } = taps;
+  for (let x = 0, k = 0; x < starts.length; x++, k += 6) {
+    const p = starts[x];
+    const q = p + step;
+    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3], w4 = w[k + 4], w5 = w[k + 5];
+    a[x] = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]) +
+      (w4 * s[p + 4] + w5 * s[p + 5]);
+    b[x] = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]) +
+      (w4 * s[q + 4] + w5 * s[q + 5]);
+  }
+}
+
+function across8(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
+  const { pixels: s, step } = rows;
+  const { starts, weights: w } = taps;
+  for (let x = 0, k = 0; x < starts.length; x++, k += 8) {
+    const p = starts[x];
+    const q = p + step;
+    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3];
+    const w4 = w[k + 4], w5 = w[k + 5], w6 = w[k + 6], w7 = w[k + 7];
+    a[x] = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]) +
+      (w4 * s[p + 4] + w5 * s[p + 5]) + (w6 * s[p + 6] + w7 * s[p + 7]);
+    b[x] = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]) +
+      (w4 * s[q + 4] + w5 * s[q + 5]) + (w6 * s[q + 6] + w7 * s[q + 7]);
+  }
+}
+
+/** Eight taps, then two at a time. */
+function acrossMany(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
+  const { pixels: s, step } = rows;
+  const { starts, weights: w, count } = taps;
+  for (let x = 0, k = 0; x < starts.length; x++) {
+    let p = starts[x];
+    let q = p + step;
+    const end = k + count;
+    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3];
+    const w4 = w[k + 4], w5 = w[k + 5], w6 = w[k + 6], w7 = w[k + 7];
+    let first = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]) +
+      (w4 * s[p + 4] + w5 * s[p + 5]) + (w6 * s[p + 6] + w7 * s[p + 7]);
+    let second = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]) +
+      (w4 * s[q + 4] + w5 * s[q + 5]) + (w6 * s[q + 6] + w7 * s[q + 7]);
+    for (k += 8, p += 8, q += 8; k < end; k += 2, p += 2, q += 2) {
+      const even = w[k], odd = w[k + 1];
+      first += even * s[p] + odd * s[p + 1];
+      second += even * s[q] + odd * s[q + 1];
+    }
+    a[x] = first;
+    b[x] = second;
+  }
 }
