@@ -30,7 +30,9 @@ export function createSignedWebhook(options: SignedWebhookOptions): Webhook {
       }
       try {
         const signal = AbortSignal.timeout(timeoutMs);
-        const response = await fetch(url, { method: "POST", body, headers, signal });
+        // A redirect that is followed turns into a GET without the message, and looks like success.
+        const redirect = "manual";
+        const response = await fetch(url, { method: "POST", body, headers, signal, redirect });
         await response.body?.cancel();
         if (response.ok) return "delivered";
         return response.status < 500 || REFUSED.has(response.status) ? "refused" : "unknown";

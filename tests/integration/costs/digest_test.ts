@@ -171,3 +171,19 @@ Deno.test("two instances send one digest", async () => {
     assert.equal(posts, 1);
   });
 });
+
+Deno.test("createSignedWebhook() follows no redirect, which would drop the message", async () => {
+  const seen: string[] = [];
+  const server = Deno.serve({ port: 0, hostname: "127.0.0.1", onListen() {} }, (request) => {
+    const { pathname } = new URL(request.url);
+    seen.push(`${request.method} ${pathname}`);
+    return pathname === "/hook"
+      ? new Response(null, { status: 302, headers: { location: "/moved" } })
+      : new Response("welcome");
+  });
+  const url = `http://127.0.0.1:${server.addr.port}/hook`;
+  const webhook = createSignedWebhook({ url, secret: null, nowSeconds: () => 0 });
+  assert.equal(await webhook.post({ id: "digest", text: "hello" }), "refused");
+  assert.deepEqual(seen, ["POST /hook"]);
+  await server.shutdown();
+});
