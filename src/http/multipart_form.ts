@@ -7,12 +7,7 @@
 import { setImmediate } from "node:timers/promises";
 import { Dicer } from "@fastify/busboy";
 import { AppError, hasCode } from "../errors.ts";
-import {
-  decodeFieldText,
-  type ParameterizedField,
-  parseParameterizedField,
-  readFileName,
-} from "./parameterized_field.ts";
+import { decodeFieldText, parseParameterizedField, readFileName } from "./parameterized_field.ts";
 
 /** Bounds of a form. */
 export interface FormLimits {
@@ -45,7 +40,9 @@ export type FormPart =
     readonly fileName: string | null;
     readonly headers: Headers;
     readonly stream: ReadableStream<Uint8Array>;
-  };
+  }
+  /** A part whose header fields break the grammar; where it ends is known all the same. */
+  | { readonly kind: "broken"; readonly error: AppError };
 
 /** Reads the next chunk of a body, null at its end, as `BodyReader` does. */
 export type ReadChunk = () => Promise<Uint8Array | null>;
@@ -64,18 +61,17 @@ export async function* readForm(
 ): AsyncGenerator<FormPart, void, void> {
   const form = new FormReader(readChunk, parseBoundary(contentType), limits);
   for (let part = await form.nextPart(); part !== null; part = await form.nextPart()) {
-    const { disposition, headers } = describePart(part.headers, limits);
-    const name = decodeFieldText(disposition.parameters.get("name") ?? "");
-    const isFile = disposition.parameters.has("filename") ||
-      disposition.parameters.has("filename*") ||
-      headers.get("content-type") === "application/octet-stream";
-    if (isFile) {
+    const described = tryToDescribe(part.headers, limits);
+    if (described instanceof AppError) {
       form.count("maxFiles");
-      const fileName = wrapHeaderError(() => readFileName(disposition));
+      yield { kind: "broken", error: described };
+    } else if (described.isFile) {
+      form.count("maxFiles");
+      const { name, fileName, headers } = described;
       yield { kind: "file", name, fileName, headers, stream: form.openStream(part) };
     } else {
       form.count("maxFields");
-      yield { kind: "field", name, value: await form.readValue(part) };
+      yield { kind: "field", name: described.name, value: await form.readValue(part) };
     }
     await form.skip(part);
   }
@@ -218,10 +214,27 @@ class FormReader {
 /** How much longer than allowed a part's headers may be before the parser cuts them. */
 const HEADER_SLACK_BYTES = 1024;
 
-function describePart(
+interface PartDescription {
+  readonly name: string;
+  readonly fileName: string | null;
+  readonly isFile: boolean;
+  readonly headers: Headers;
+}
+
+/** One part with bad header fields must not spoil the others. */
+function tryToDescribe(
   raw: PartBuffer["headers"],
   limits: FormLimits,
-): { disposition: ParameterizedField; headers: Headers } {
+): PartDescription | AppError {
+  try {
+    return describePart(raw, limits);
+  } catch (error) {
+    if (hasCode(error, "malformed_form")) return error;
+    throw error;
+  }
+}
+
+function describePart(raw: PartBuffer["headers"], limits: FormLimits): PartDescription {
   const headers = new Headers();
   let bytes = 0;
   for (const [name, values] of Object.entries(raw)) {
@@ -236,12 +249,19 @@ function describePart(
   const field = headers.get("content-disposition");
   if (field === null) throw malformed("a part has no Content-Disposition");
   const disposition = wrapHeaderError(() => parseParameterizedField(field));
-  const name = disposition.parameters.get("name");
+  const { parameters } = disposition;
+  const name = parameters.get("name");
   if (disposition.value !== "form-data" || !name) throw malformed("a part has no name");
   if (name.length > limits.maxFieldNameLength) {
     throw limitExceeded("maxFieldNameLength", limits.maxFieldNameLength);
   }
-  return { disposition, headers };
+  return {
+    name: decodeFieldText(name),
+    fileName: wrapHeaderError(() => readFileName(disposition)),
+    isFile: parameters.has("filename") || parameters.has("filename*") ||
+      headers.get("content-type") === "application/octet-stream",
+    headers,
+  };
 }
 
 /** RFC 2046 section 5.1.1: 1 to 70 characters, of which the last is no space. */

@@ -58,6 +58,27 @@ Deno.test("uploadForm() keeps the good files beside a bad one", async () => {
   assert.equal(await at.countObjects("raw/"), 1);
 });
 
+Deno.test("uploadForm() keeps the good files beside a part with bad header fields", async () => {
+  await using at = await openUploadApp();
+  const file = (fields: string, text: string) =>
+    `--B\r\nContent-Disposition: form-data; ${fields}\r\n\r\n${text}\r\n`;
+  const response = await at.send(ASSETS, {
+    method: "POST",
+    headers: { "content-type": "multipart/form-data; boundary=B" },
+    body: file('name="a"; filename="1"', "first") + file('name="b"; filename="\0"', "second") +
+      file("name=c; filename*=UTF-8''%FF", "third") + file('filename="4"', "fourth") +
+      file('name="e"; filename="5"', "fifth") + "--B--",
+  });
+  assert.equal(response.status, 207);
+  const { results } = await response.json();
+  assert.deepEqual(
+    results.map((each: { field: string; status: number }) => [each.field, each.status]),
+    [["a", 201], ["", 400], ["", 400], ["", 400], ["e", 201]],
+  );
+  assert.equal(results[1].problem.code, "malformed_form");
+  assert.equal(await at.countObjects("raw/"), 2);
+});
+
 Deno.test("uploadForm() answers a problem when no file was taken", async () => {
   await using at = await openUploadApp();
   const none = await at.send(ASSETS, { method: "POST", body: formOf([]) });

@@ -74,6 +74,7 @@ export async function uploadForm(c: Context<HttpEnv>, deps: UploadFormDeps): Pro
   try {
     for await (const part of readForm(() => reader.read(), contentType, deps.form)) {
       if (part.kind === "file") outcomes.push(await takeFile(c, deps, { part, visibility }));
+      if (part.kind === "broken") outcomes.push({ field: "", fileName: null, result: part.error });
     }
   } catch (error) {
     throw withResults(admitted.failure ?? toAppError(error), outcomes);

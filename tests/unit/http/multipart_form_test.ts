@@ -22,6 +22,7 @@ async function read(
   const next = () => Promise.resolve(queue.shift() ?? null);
   const parts: Part[] = [];
   for await (const part of readForm(next, contentType, { ...DEFAULT_FORM_LIMITS, ...limits })) {
+    if (part.kind === "broken") throw part.error;
     if (part.kind === "field") parts.push([part.name, null, part.value]);
     else parts.push([part.name, part.fileName ?? "", await new Response(part.stream).text()]);
   }
