@@ -58,13 +58,13 @@ try {
       `peak ${Math.round(peakMb)} MB of ${BUDGET_MB} MB`,
   );
   if (peakMb > BUDGET_MB) console.log("OVER THE BUDGET");
+} finally {
   if (group) {
     console.log(
       `control group of ${BUDGET_MB} MB: at most ${Math.round(group.peakBytes() / 1e6)} MB held, ` +
         `page cache included; ${group.kills()} processes killed`,
     );
   }
-} finally {
   await cluster.close();
   await Deno.remove(dataDir, { recursive: true });
   await group?.close();
