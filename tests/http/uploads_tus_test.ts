@@ -194,6 +194,8 @@ Deno.test("tusRoutes() answers the protocol's errors", async () => {
   assert.equal((await post({ ...TUS, "upload-length": "0" })).status, 400);
   assert.equal((await post({ ...TUS, "upload-defer-length": "1" })).status, 400);
   assert.equal((await post({ ...TUS, "upload-length": String(64 * MIB + 1) })).status, 413);
+  const partial = { ...TUS, "upload-length": "1", "upload-concat": "partial" };
+  assert.equal((await post(partial)).status, 400);
   for (
     const bad of ["filename", "a b c", "a %%%", "a YQ==,a YQ==", "sha256 YQ==", "visibility YQ=="]
   ) {
@@ -283,6 +285,18 @@ Deno.test("tusRoutes() takes bytes with the creation", async () => {
     body: bytes.slice(40),
   });
   assert.equal(override.headers.get("facet-content-hash"), sha256Of(bytes));
+});
+
+Deno.test("tusRoutes() begins no upload with a body that is longer than it", async () => {
+  await using at = await openUploadApp({ more: resumable() });
+  const response = await at.send(UPLOADS, {
+    method: "POST",
+    headers: { ...CHUNK, "upload-length": "5", "content-length": "6" },
+    body: file(6),
+  });
+  assert.equal(response.status, 413);
+  const sessions = await at.world.database.read((sql) => sql`select 1 from upload_session`);
+  assert.equal(sessions.length, 0);
 });
 
 Deno.test("tusRoutes() keeps nothing of an upload that is not what was declared", async () => {

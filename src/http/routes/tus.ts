@@ -26,7 +26,11 @@ import {
   TUS_VERSION,
 } from "../tus_headers.ts";
 import type { UploadAdmission } from "../upload_admission.ts";
-import { assertIdentityEncoding, parseContentLength } from "../upload_headers.ts";
+import {
+  assertDeclaredSize,
+  assertIdentityEncoding,
+  parseContentLength,
+} from "../upload_headers.ts";
 
 /** What the routes need. */
 export interface TusRoutesDeps {
@@ -95,11 +99,16 @@ async function create(c: Context<HttpEnv>, deps: TusRoutesDeps): Promise<Respons
   if (c.req.header("upload-defer-length") !== undefined) {
     throw new AppError("invalid_header", "The length must be known: send Upload-Length");
   }
+  if (c.req.header("upload-concat") !== undefined) {
+    // Else each part of a parallel upload would become an asset of its own.
+    throw new AppError("invalid_header", "Upload-Concat is not spoken: send one upload");
+  }
   const sizeBytes = parseByteCount("Upload-Length", c.req.header("upload-length"));
   const metadata = parseUploadMetadata(c.req.header("upload-metadata"));
   const withUpload = c.req.header("content-type") === TUS_CONTENT_TYPE;
   // All headers are judged before there is an upload.
   const chunk = withUpload ? readChunkHeaders(c) : null;
+  assertDeclaredSize(chunk?.contentLength, sizeBytes);
   const { tenant, keyId } = c.get("principal");
   const session = await deps.uploads.create({ ...metadata, tenant, keyId, sizeBytes });
   const headers = { location: `${PATH}/${session.sessionId}` };
