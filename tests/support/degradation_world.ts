@@ -15,6 +15,9 @@ export const BOUND_MS = 15_000;
 /** Within this time of healing everything works again. Milliseconds. */
 const RECOVERY_MS = 10_000;
 
+/** How long a busy machine may need to fill the shared cache. Milliseconds. */
+const SHARED_WITHIN_MS = 60_000;
+
 /** An answer, and how long it took. */
 export interface TimedReply {
   readonly status: number;
@@ -40,6 +43,12 @@ export interface DegradationWorld {
   readonly warmPath: string;
   /** A variant of a known asset that nobody has asked for. */
   nextColdPath(): string;
+  /** A second instance beside the first, with the same dependencies and an empty memory. */
+  startAnother(): Promise<ServiceProcess>;
+  /** Asks any instance. */
+  ask(instance: ServiceProcess, path: string): Promise<TimedReply>;
+  /** Waits until the shared cache, which is filled beside the answers, holds so many variants. */
+  expectShared(count: number): Promise<void>;
   /** Status of each dependency, as `/readyz` says. */
   readiness(): Promise<{ readonly status: number; readonly down: readonly string[] }>;
   /** Waits until uploads, cold variants and readiness are as before; fails after ten seconds. */
@@ -84,7 +93,9 @@ export async function withDegradation(
     const migrated = await runToEnd({ ...options, command: "migrate" });
     assert.equal(migrated.code, 0, migrated.output);
     await using service = await startService(options);
-    await work(await prepare({ cluster, postgres, storage, service, kvPath: `${dir}/kv.sqlite3` }));
+    const kvPath = `${dir}/kv.sqlite3`;
+    const startAnother = () => startService({ ...options, dataDir: `${dir}/another` });
+    await work(await prepare({ cluster, postgres, storage, service, kvPath, startAnother }));
   } finally {
     await storage.close();
     await cluster.close();
@@ -92,22 +103,29 @@ export async function withDegradation(
   }
 }
 
-type Parts = Pick<DegradationWorld, "cluster" | "postgres" | "storage" | "service" | "kvPath">;
+type Parts = Pick<
+  DegradationWorld,
+  "cluster" | "postgres" | "storage" | "service" | "kvPath" | "startAnother"
+>;
 
 async function prepare(parts: Parts): Promise<DegradationWorld> {
   const { origin } = parts.service;
   let seed = 0;
   let cold = 0;
 
-  async function ask(path: string, init: RequestInit = {}): Promise<TimedReply> {
+  async function ask(
+    path: string,
+    init: RequestInit & { readonly origin?: string } = {},
+  ): Promise<TimedReply> {
     const startedMs = performance.now();
-    const response = await fetch(origin + path, init);
-    const text = new TextDecoder("latin1").decode(await response.bytes());
+    const response = await fetch((init.origin ?? origin) + path, init);
+    const bytes = await response.bytes();
+    const isImage = response.headers.get("content-type")?.startsWith("image/");
     return {
       status: response.status,
       cache: response.headers.get("x-cache"),
       retryAfter: response.headers.get("retry-after"),
-      text,
+      text: isImage ? `${bytes.length} bytes of an image` : new TextDecoder().decode(bytes),
       tookMs: performance.now() - startedMs,
     };
   }
@@ -123,6 +141,21 @@ async function prepare(parts: Parts): Promise<DegradationWorld> {
         body: makePng(++seed),
       }),
     nextColdPath: () => "",
+    ask: (instance, path) => ask(path, { origin: instance.origin }),
+    async expectShared(count) {
+      const kv = await Deno.openKv(parts.kvPath);
+      try {
+        for (const deadline = performance.now() + SHARED_WITHIN_MS;;) {
+          const names = new Set<unknown>();
+          for await (const { key } of kv.list({ prefix: ["facet", "variant"] })) names.add(key[4]);
+          if (names.size >= count) return;
+          assert.ok(performance.now() < deadline, `the shared cache holds ${names.size} variants`);
+          await new Promise((resolve) => setTimeout(resolve, 50));
+        }
+      } finally {
+        kv.close();
+      }
+    },
     async readiness() {
       const { status, text } = await ask("/readyz");
       const { dependencies } = JSON.parse(text) as {
@@ -133,8 +166,9 @@ async function prepare(parts: Parts): Promise<DegradationWorld> {
     },
     async expectRecovery() {
       const deadline = performance.now() + RECOVERY_MS;
+      const path = this.nextColdPath();
       for (let last = "";;) {
-        const cold = await this.get(this.nextColdPath());
+        const cold = await this.get(path);
         const [upload, ready] = [await this.upload(), await this.readiness()];
         if (cold.status === 200 && upload.status === 201 && ready.down.length === 0) return;
         last = JSON.stringify({ cold: cold.status, upload: upload.text, ready });
@@ -148,10 +182,11 @@ async function prepare(parts: Parts): Promise<DegradationWorld> {
   const hash = JSON.parse(uploaded.text).contentHash;
   const warmPath = `/${hash}/320x240/80.webp`;
   assert.equal((await ask(warmPath)).cache, "MISS");
+  // No PNG: its quality changes nothing, so that all of one size are one variant.
   const colds = [320, 640].flatMap((width) =>
     [240, 480].flatMap((height) =>
       [50, 60, 70, 75, 85, 90, 95].flatMap((quality) =>
-        ["jpg", "png", "webp"].map((format) => `/${hash}/${width}x${height}/${quality}.${format}`)
+        ["jpg", "webp"].map((format) => `/${hash}/${width}x${height}/${quality}.${format}`)
       )
     )
   );

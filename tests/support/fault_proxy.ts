@@ -8,6 +8,8 @@ export interface FaultProxy extends AsyncDisposable {
   readonly port: number;
   /** `silent` swallows what clients send and accepts new ones; `refuse` closes new ones at once. */
   setMode(mode: ProxyMode): void;
+  /** Passes bytes on, both ways, so much later than they came. Milliseconds. */
+  setDelay(delayMs: number): void;
   /** Closes every connection that is open now. */
   cutAll(): void;
   /** Closes the connection over which `pattern` is sent next, after or instead of passing it on. */
@@ -21,6 +23,7 @@ export function startFaultProxy(targetPort: number): FaultProxy {
   const muted = new WeakSet<Deno.TcpConn>();
   const decoder = new TextDecoder("latin1");
   let mode = "pass" as ProxyMode;
+  let delayMs = 0;
   let cut: { pattern: string; when: "after" | "instead" } | null = null;
 
   async function forward(from: Deno.TcpConn, to: Deno.TcpConn, isRequest: boolean) {
@@ -39,6 +42,7 @@ export function startFaultProxy(targetPort: number): FaultProxy {
           }
           break;
         }
+        if (delayMs > 0) await new Promise((resolve) => setTimeout(resolve, delayMs));
         if (mode !== "silent" && !muted.has(from)) await writeAll(to, bytes);
       }
     } catch { /* the other side is gone */ }
@@ -73,6 +77,9 @@ export function startFaultProxy(targetPort: number): FaultProxy {
     port: (listener.addr as Deno.NetAddr).port,
     setMode(next) {
       mode = next;
+    },
+    setDelay(nextMs) {
+      delayMs = nextMs;
     },
     cutAll() {
       for (const connection of [...open]) drop(connection);
