@@ -12,6 +12,7 @@ import type { Config } from "../config.ts";
 import type { ObjectStore } from "../core/object_store.ts";
 import { createLogger } from "../telemetry/logger.ts";
 import { createMetrics } from "../telemetry/metrics.ts";
+import { createTracing } from "../telemetry/tracing.ts";
 import { createReconciling } from "./reconciling.ts";
 import { openStorage } from "./storage.ts";
 
@@ -25,12 +26,15 @@ export interface CommandParts {
 export async function reconcileOnce(config: Config, parts: CommandParts): Promise<number> {
   return await withStorage(config, async (store) => {
     const logger = createStderrLogger(config);
-    const metrics = await createMetrics({ exporter: "prometheus" });
+    // Nobody scrapes so short a process. The gauges of the running service read what the run has
+    // recorded in the catalog; its duration is printed, or exported where Deno does that itself.
+    const exporter = config.metricsExporter;
     const { reconciler, records } = createReconciling({
       database: parts.database,
       store,
       logger,
-      metrics,
+      metrics: await createMetrics({ exporter }),
+      tracing: createTracing({ exporter }),
     });
     const stop = () => void reconciler.close();
     Deno.addSignalListener("SIGINT", stop);

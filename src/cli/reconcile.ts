@@ -67,7 +67,9 @@ function parseRequest(args: readonly string[]) {
 
 async function printRun(run: RunRecord, deps: ReconcileCommandDeps): Promise<void> {
   const { counts } = run;
-  deps.printLine(`run ${run.id} ${run.status}${run.dryRun ? " (dry: nothing was changed)" : ""}`);
+  const took = run.finishedAt ? ` in ${formatSeconds(run)} s` : "";
+  const dry = run.dryRun ? " (dry: nothing was changed)" : "";
+  deps.printLine(`run ${run.id} ${run.status}${took}${dry}`);
   if (counts === null) return;
   deps.printLine(`${counts.rows} rows, ${counts.objects} objects compared`);
   for (const kind of DRIFT_KINDS) {
@@ -87,4 +89,8 @@ async function printRun(run: RunRecord, deps: ReconcileCommandDeps): Promise<voi
   for (const { kind, key, action } of await deps.records.listFindings(run.id, MAX_PRINTED)) {
     deps.printLine(`  ${kind.padEnd(14)} ${key}${action ? `  → ${action}` : ""}`);
   }
+}
+
+function formatSeconds({ startedAt, finishedAt }: RunRecord): string {
+  return ((finishedAt!.getTime() - startedAt.getTime()) / 1000).toFixed(1);
 }
