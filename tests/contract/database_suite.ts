@@ -9,7 +9,6 @@ import {
 } from "../../src/adapters/postgres/database.ts";
 import { isUniqueViolation } from "../../src/adapters/postgres/database_errors.ts";
 import {
-  findPendingMigrations,
   migrateDatabase,
   MigrationError,
   readMigrations,
@@ -186,7 +185,6 @@ export function testDatabase(
     const again = await migrateDatabase(database, migrations);
     assert.deepEqual(again.applied, []);
     assert.deepEqual(again.alreadyApplied, migrations.map(({ id }) => id));
-    assert.deepEqual(await findPendingMigrations(database, migrations), []);
 
     const changed = migrations.map((one, index) => index === 0 ? { ...one, checksum: "0" } : one);
     await assert.rejects(
@@ -195,7 +193,6 @@ export function testDatabase(
         error instanceof MigrationError && /0001_catalog.sql was changed/.test(error.message),
     );
     const extra = { id: "9999_extra", text: "create table extra (a int)", checksum: "1" };
-    assert.deepEqual(await findPendingMigrations(database, [...migrations, extra]), ["9999_extra"]);
     const extended = await migrateDatabase(database, [...migrations, extra]);
     assert.deepEqual(extended.applied, ["9999_extra"]);
     const older = await migrateDatabase(database, migrations);

@@ -93,19 +93,6 @@ export async function migrateDatabase(
   return { applied, alreadyApplied, unknown };
 }
 
-/** Which of the migrations the database still lacks. Changes nothing. */
-export async function findPendingMigrations(
-  database: Database,
-  migrations: readonly Migration[],
-): Promise<string[]> {
-  const recorded = await database.read(async (sql) => {
-    const [{ exists }] = await sql<{ exists: boolean }[]>`
-      select to_regclass('schema_migration') is not null as exists`;
-    return exists ? await readRecord(sql) : new Map<string, string>();
-  }, { name: "migrate.status" });
-  return migrations.map(({ id }) => id).filter((id) => !recorded.has(id));
-}
-
 /** The lock lasts until the end of the transaction, so that it works through any pooler. */
 async function lockAndReadRecord(sql: Sql): Promise<Map<string, string>> {
   await sql`select pg_advisory_xact_lock(${LOCK_SPACE}::integer, 0)`;
