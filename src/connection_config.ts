@@ -32,7 +32,8 @@ export function readConnectionLimits(
     headerTimeoutMs,
     // Longer than the 60 s for which load balancers keep connections: who closes first matters.
     idleTimeoutMs: env.durationMs("IDLE_TIMEOUT", 75 * SECOND, { min: SECOND, max: HOUR }),
-    maxConnections: env.integer("MAX_CONNECTIONS", 4_096, { min: 1, max: 1_000_000 }),
+    // About 25 KiB each.
+    maxConnections: env.integer("MAX_CONNECTIONS", 2_048, { min: 1, max: 1_000_000 }),
   };
   return headerTimeoutMs === 0 ? null : limits;
 }

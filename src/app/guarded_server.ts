@@ -122,15 +122,11 @@ export function serveGuarded(
   };
 }
 
-/** Cuts a connection that waits for its client, best one that never asked for anything. */
+/** Cuts the connection that has waited longest for its client; false when all are busy. */
 function makeRoom(connections: Iterable<Connection>): boolean {
   let longest: Connection | undefined;
   for (const each of connections) {
     if (each.active > 0) continue;
-    if (!each.hasAsked) {
-      longest = each;
-      break;
-    }
     if (longest === undefined || each.sinceMs < longest.sinceMs) longest = each;
   }
   longest?.cut();

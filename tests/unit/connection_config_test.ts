@@ -10,7 +10,7 @@ Deno.test("readConnectionLimits() limits connections unless HEADER_TIMEOUT is ze
   assert.deepEqual(readConnections({}), {
     headerTimeoutMs: 15_000,
     idleTimeoutMs: 75_000,
-    maxConnections: 4_096,
+    maxConnections: 2_048,
   });
   assert.deepEqual(
     readConnections({ HEADER_TIMEOUT: "5s", IDLE_TIMEOUT: "10m", MAX_CONNECTIONS: "9" }),

@@ -6,7 +6,7 @@
  * events makes it close: at least one read has begun before the answer goes out, and the body is
  * cancelled after the client had time to read the answer (a cancelled body cuts a client that is
  * still sending, which then may lose the answer). A client that is silent as well keeps its idle
- * socket until it sends or leaves; nothing else of the request remains.
+ * socket until the limits of connections cut it; nothing else of the request remains.
  *
  * @module
  */

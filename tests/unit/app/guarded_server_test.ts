@@ -157,7 +157,7 @@ Deno.test("serveGuarded() lets requests, bodies and held answers take longer tha
   }, { idleTimeoutMs: 400 });
 });
 
-Deno.test("serveGuarded() makes room by cutting who never asked, and refuses when all are busy", async () => {
+Deno.test("serveGuarded() makes room by cutting who waits longest, and refuses when all are busy", async () => {
   const [full, over] = [Promise.withResolvers<void>(), Promise.withResolvers<void>()];
   let asked = 0;
   await withServer(async () => {
