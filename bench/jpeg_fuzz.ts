@@ -7,7 +7,12 @@
  * Every file must be decoded or refused with a `JpegError`, deliver its rows in order, and end
  * within `MAX_MS`. Exits with 1 at the first that does not, and prints its seed.
  */
-import { decodeJpeg, parseJpegHeader, scaledJpegSize } from "../src/image/jpeg/decode_jpeg.ts";
+import {
+  decodeJpeg,
+  type JpegScale,
+  parseJpegHeader,
+  scaledJpegSize,
+} from "../src/image/jpeg/decode_jpeg.ts";
 import type { JpegHeader } from "../src/image/jpeg/frame_header.ts";
 import { JpegError } from "../src/image/jpeg/jpeg_error.ts";
 import { buildJpeg } from "../tests/unit/image/jpeg/jpeg_builder.ts";
@@ -21,7 +26,7 @@ const MAX_SEED_BYTES = 30_000;
 /** Far above what these limits allow on a busy machine: it is there to find hangs. */
 const MAX_MS = 3000;
 const LIMITS = { maxPixels: 2_000_000, maxScans: 100, maxBufferBytes: 32 << 20 };
-const SCALES = [1, 2, 4, 8] as const;
+const SCALES = [1, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125] as const;
 
 function seedFiles(): Uint8Array[] {
   const size = { width: 83, height: 61 };
@@ -42,7 +47,7 @@ function seedFiles(): Uint8Array[] {
 }
 
 /** Some part of the scaled picture. */
-function cropOf(header: JpegHeader, { scale, seed }: { scale: 1 | 2 | 4 | 8; seed: number }) {
+function cropOf(header: JpegHeader, { scale, seed }: { scale: JpegScale; seed: number }) {
   const { width, height } = scaledJpegSize(header, scale);
   const [x, y] = [(seed * 31) % width, (seed * 17) % height];
   return { x, y, width: 1 + ((seed * 7) % (width - x)), height: 1 + ((seed * 3) % (height - y)) };
@@ -53,10 +58,17 @@ function runOnce(bytes: Uint8Array, seed: number): string {
   let rows = 0;
   let height = 0;
   try {
-    const scale = SCALES[(seed >> 2) & 3];
+    const scale = SCALES[(seed >> 2) % SCALES.length];
     const region = (seed & 3) === 0 ? cropOf(parseJpegHeader(bytes), { scale, seed }) : undefined;
     const exactMean = (seed & 16) === 0;
-    decodeJpeg(bytes, { scale, exactMean, limits: LIMITS, ...(region ? { region } : {}) }, {
+    const tolerance = seed % 3;
+    decodeJpeg(bytes, {
+      scale,
+      exactMean,
+      tolerance,
+      limits: LIMITS,
+      ...(region ? { region } : {}),
+    }, {
       begin: (info) => {
         height = info.height;
       },

@@ -21,10 +21,16 @@ const CODES: Readonly<Record<JpegErrorReason, ErrorCode>> = {
   budget: "image_budget_exceeded",
 };
 
-/** Decodes JPEG at 1/1, 1/2, 1/4 or 1/8, and only the rows and columns that are shown. */
+/**
+ * What leaving the last bits of a progressive file out may cost at most: 40 dB against reading them,
+ * if all of them were wrong by a whole step. On photographs it is 45 to 55 dB.
+ */
+const TOLERANCE = 2.5;
+
+/** Decodes JPEG at 1/8 to 8/8 (not 7/8), and only the rows and columns that are shown. */
 export const JPEG_DECODER: ImageDecoder = {
   formats: ["jpeg"],
-  traits: { scales: [1, 2, 4, 8], crops: true },
+  traits: { scales: [1, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125], crops: true },
   decode(bytes, facts, job) {
     if (!hasInkProfile(facts)) return decode(bytes, facts, { ...job, mixer: null });
     return loadInkMixer(bytes, facts).then((mixer) => decode(bytes, facts, { ...job, mixer }));
@@ -41,7 +47,8 @@ function decode(
     if (width !== facts.width || height !== facts.height) {
       throw new AppError("image_undecodable", "The JPEG's size differs from its header's");
     }
-    decodeJpeg(bytes, { scale: plan.scale, region: plan.region, mixer }, sink);
+    const { scale, region, softness = 1 } = plan;
+    decodeJpeg(bytes, { scale, region, softness, tolerance: TOLERANCE, mixer }, sink);
   } catch (error) {
     if (!(error instanceof JpegError)) throw error;
     throw new AppError(CODES[error.reason], error.message, { cause: error });

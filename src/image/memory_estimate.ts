@@ -41,6 +41,20 @@ const WHOLE_FRAME_BYTES: Readonly<Record<Exclude<ImageFormat, "jpeg" | "png">, n
   heic: 12,
 };
 
+/**
+ * Bytes a source pixel of a progressive JPEG in 4:4:4, by scale: 16 bits for every coefficient up to
+ * the last one that the scale needs, in zigzag order, and 64 flags a block.
+ */
+const COEFFICIENT_BYTES: Readonly<Record<number, number>> = {
+  0.125: 0.5,
+  0.25: 0.85,
+  0.375: 1.6,
+  0.5: 2.8,
+  0.625: 4.3,
+  0.75: 5.3,
+  1: 6.4,
+};
+
 const ENCODER_PIXEL_BYTES: Readonly<Record<OutputFormat, number>> = {
   webp: 16,
   jpg: 8,
@@ -60,9 +74,9 @@ export function estimateRenderBytes(input: EstimateInput): number {
 function decoderBytes({ facts, decode, sourceBytes }: EstimateInput): number {
   const pixels = facts.width * facts.height;
   if (facts.format === "jpeg") {
-    // The unstuffed copy of the entropy data; progressive keeps three planes of 16-bit coefficients.
-    const coefficients = facts.progressive ? pixels * 6 / (decode.scale * decode.scale) : 0;
-    return sourceBytes * 1.25 + coefficients + (facts.progressive ? pixels / 4 : 0);
+    // The unstuffed copy of the entropy data; progressive keeps coefficients besides.
+    const coefficients = facts.progressive ? pixels * (COEFFICIENT_BYTES[decode.scale] ?? 6.4) : 0;
+    return sourceBytes * 1.25 + coefficients;
   }
   if (facts.format === "png") {
     return facts.progressive ? pixels * 4 : facts.width * 8 * 8;

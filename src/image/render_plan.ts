@@ -17,12 +17,17 @@ export type PlannedFacts = Pick<
   "format" | "width" | "height" | "orientation" | "hasAlpha" | "progressive" | "bitDepth"
 >;
 
-/** By how much a decoder shrinks while decoding: each side is divided, rounding up. */
-export type DecodeScale = 1 | 2 | 4 | 8;
+/** The size of the decoded raster, each side rounded up, where that of the file is 1. */
+export type DecodeScale = 1 | 0.75 | 0.625 | 0.5 | 0.375 | 0.25 | 0.125;
 
 /** What a decoder is asked for. */
 export interface DecodePlan {
   readonly scale: DecodeScale;
+  /**
+   * How soft a scaled decode should be: 1 (default) like a mean of pixels, 0 crisp, because the
+   * filter after it hardly makes the picture smaller.
+   */
+  readonly softness?: number;
   /** The size of the raster it must deliver. Vector images are drawn at this size. */
   readonly raster: Size;
   /** The whole pixels of the raster that it must deliver: all, unless the decoder can crop. */
@@ -69,23 +74,38 @@ const LEAST_FILTER_RATIO = 2;
 const MAX_BOX_FACTOR = 22;
 
 /**
- * From which ratio of source to target a JPEG is decoded at each scale.
+ * How much a JPEG decoded at each scale must still be made smaller by the filter, at least.
  *
- * Shrinking in the decoder aliases a little where there is detail at the scale of single pixels,
- * and the less the more the filter shrinks after it. 1/8 from 9 and 1/4 from 5 are libvips's own
- * choice. 1/2 (libvips: from 3) costs less in large pictures: camera originals hold no such detail
- * (optics, colour mosaic), pictures that were shrunk before are full of it. On photographs, each
- * step keeps 40 dB against a decode at full size, or against libvips where it takes the same.
+ * Shrinking in the decoder works on blocks of 8×8 and aliases a little where there is detail at the
+ * scale of single pixels; the less the more the filter shrinks after it, and the less the more
+ * coefficients of a block are used. Small pictures were mostly shrunk before and are full of such
+ * detail, camera originals hold little (optics, colour mosaic). On photographs each step keeps 40 dB
+ * against a decode at full size, and encoded pictures are within 1 dB of libvips's.
  */
-const SCALE_FLOORS: readonly {
+const LEAST_REDUCTIONS: readonly {
   /** Applies to sources of at least so many megapixels. */
   readonly megapixels: number;
-  readonly floors: Readonly<Record<DecodeScale, number>>;
+  readonly least: Readonly<Record<DecodeScale, number>>;
 }[] = [
-  { megapixels: 8, floors: { 1: 0, 2: 2, 4: 4.7, 8: 9 } },
-  { megapixels: 1, floors: { 1: 0, 2: 2.25, 4: 5, 8: 9 } },
-  { megapixels: 0, floors: { 1: 0, 2: 3, 4: 5, 8: 9 } },
+  {
+    megapixels: 8,
+    least: { 1: 0, 0.75: 1.1, 0.625: 1.1, 0.5: 1, 0.375: 1.1, 0.25: 1.25, 0.125: 1.125 },
+  },
+  {
+    megapixels: 1,
+    least: { 1: 0, 0.75: 1.125, 0.625: 1.125, 0.5: 1.125, 0.375: 1.2, 0.25: 1.25, 0.125: 1.125 },
+  },
+  {
+    megapixels: 0,
+    least: { 1: 0, 0.75: 1.5, 0.625: 1.5, 0.5: 1.5, 0.375: 1.5, 0.25: 1.25, 0.125: 1.125 },
+  },
 ];
+
+/** Files of fewer bits a pixel hold no detail that could alias: whatever is not enlarged will do. */
+const SMOOTH_BITS_PER_PIXEL = 0.5;
+
+/** Reductions by the filter from which on a decode may be as soft as a mean of pixels. */
+const SOFT_REDUCTION = 1.35;
 
 /** What decides a plan besides facts and spec. */
 export interface PlanOptions {
@@ -111,9 +131,13 @@ export function buildRenderPlan(
   checkOutput(placement.canvas);
   const target = orientSize(placement.target, orientation);
   const stored = toStoredRect(placement.crop, upright, orientation);
-  const { scale, raster, crop } = facts.format === "svg"
+  const { scale, softness, raster, crop } = facts.format === "svg"
     ? drawAtTarget(facts, stored, target)
-    : chooseScale(facts, stored, { target, scales: options.decoder.scales });
+    : chooseScale(facts, stored, {
+      target,
+      scales: options.decoder.scales,
+      sourceBytes: options.sourceBytes,
+    });
   const ratio = Math.min(crop.width / target.width, crop.height / target.height);
   const boxFactors = chooseBoxFactors(ratio);
   // Nothing aliases when enlarging, and cubic rings less; libvips does the same.
@@ -122,7 +146,7 @@ export function buildRenderPlan(
   const region = options.decoder.crops
     ? findRegion(raster, divideRect(crop, boxed), { target, filter, boxed })
     : { x: 0, y: 0, ...raster };
-  const decode = { scale, raster, region };
+  const decode = { scale, softness, raster, region };
   const delivered = { ...crop, x: crop.x - region.x, y: crop.y - region.y };
   const plan = {
     decode,
@@ -161,6 +185,7 @@ function checkOutput({ width, height }: Size): void {
 
 interface Decoded {
   readonly scale: DecodeScale;
+  readonly softness: number;
   readonly raster: Size;
   /** The shown part, in raster pixels. */
   readonly crop: Rect;
@@ -170,18 +195,24 @@ interface Decoded {
 function chooseScale(
   facts: Size,
   stored: Rect,
-  options: { target: Size; scales: readonly DecodeScale[] },
+  options: { target: Size; scales: readonly DecodeScale[]; sourceBytes: number },
 ): Decoded {
   const { target } = options;
   const ratio = Math.min(stored.width / target.width, stored.height / target.height);
-  const megapixels = facts.width * facts.height / 1e6;
-  const { floors } = SCALE_FLOORS.find((row) => megapixels >= row.megapixels) ?? SCALE_FLOORS[0];
+  const pixels = facts.width * facts.height;
+  const { least } = LEAST_REDUCTIONS.find((row) => pixels >= row.megapixels * 1e6) ??
+    LEAST_REDUCTIONS[0];
+  const smooth = options.sourceBytes * 8 < SMOOTH_BITS_PER_PIXEL * pixels;
   const scale = options.scales.reduce(
-    (best, each) => each > best && ratio >= floors[each] ? each : best,
+    (best, each) => {
+      const needed = smooth && pixels >= 8e6 ? 1 : least[each];
+      return each < best && ratio * each >= needed ? each : best;
+    },
     1 as DecodeScale,
   );
-  const raster = { width: Math.ceil(facts.width / scale), height: Math.ceil(facts.height / scale) };
-  return { scale, raster, crop: divideRect(stored, scale) };
+  const softness = Math.max(0, Math.min(1, (ratio * scale - 1) / (SOFT_REDUCTION - 1)));
+  const raster = { width: Math.ceil(facts.width * scale), height: Math.ceil(facts.height * scale) };
+  return { scale, softness, raster, crop: divideRect(stored, 1 / scale) };
 }
 
 /** Vector images have no pixels yet: they are drawn at the size that needs no resampling. */
@@ -195,7 +226,7 @@ function drawAtTarget(facts: Size, stored: Rect, target: Size): Decoded {
   checkOutput(raster);
   const x = Math.min(raster.width - target.width, Math.round(stored.x * across));
   const y = Math.min(raster.height - target.height, Math.round(stored.y * down));
-  return { scale: 1, raster, crop: { x, y, ...target } };
+  return { scale: 1, softness: 1, raster, crop: { x, y, ...target } };
 }
 
 function chooseBoxFactors(ratio: number): number[] {

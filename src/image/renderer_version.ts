@@ -3,4 +3,4 @@
  * upgrade that changes the output of any variant must change it, so that old pixels are never
  * served under a new name. Letters, digits, `.`, `_` and `-` only.
  */
-export const RENDERER_VERSION = "2";
+export const RENDERER_VERSION = "3";

@@ -5,6 +5,7 @@ import {
   type ReducedTransform,
 } from "./dequant_table.ts";
 import type { FrameComponent, JpegHeader } from "./frame_header.ts";
+import { UNUSED_SLOT } from "./zigzag.ts";
 
 /** One component of the picture being decoded: its geometry, its samples, its coefficients. */
 export class Component {
@@ -43,22 +44,32 @@ export class Component {
   nonzero: Int32Array = new Int32Array(0);
   /** The factors of `buildDequantTable`, fixed by the component's first scan. */
   dequant: Int32Array | null = null;
+  /**
+   * Progressive: half a quantisation step in the units of `dequant` for the coefficients whose last
+   * bit is left out, which is what their value is short of on average; 0 for the others.
+   */
+  readonly halfSteps = new Int32Array(32);
   /** The DC value of the block before (T.81 F.1.1.5.1). */
   predictor = 0;
 
   readonly #transform: ReducedTransform;
+  #quant: Int32Array | null = null;
+  #omittedError = 0;
 
   constructor(
     readonly frame: FrameComponent,
     header: JpegHeader,
-    options: { readonly scale: number; readonly exactMean: boolean },
+    options: { readonly scale: number; readonly exactMean: boolean; readonly softness: number },
   ) {
     const { h, v } = frame;
     const hMax = Math.max(...header.components.map((component) => component.h));
     const vMax = Math.max(...header.components.map((component) => component.v));
-    const minSize = 8 / options.scale;
+    const minSize = 8 * options.scale;
     this.size = chooseBlockSize({ h, v, hMax, vMax, minSize });
-    this.#transform = { size: this.size, exactMean: options.exactMean };
+    const { softness } = options;
+    // Only whole pixels have a mean.
+    const exactMean = options.exactMean && 8 % this.size === 0;
+    this.#transform = { size: this.size, exactMean, softness };
     this.lastNeeded = lastNeededCoefficient(this.#transform);
     this.coefficientCount = this.lastNeeded + 1;
     this.zigzag = buildReducedZigzag(this.#transform);
@@ -76,7 +87,28 @@ export class Component {
 
   /** Fixes the quantisation table, unless a scan before did; null when the file defines none. */
   latchQuant(quant: Int32Array | null): void {
-    if (quant !== null) this.dequant ??= buildDequantTable(quant, this.#transform);
+    if (quant === null || this.dequant !== null) return;
+    this.#quant = quant;
+    this.dequant = buildDequantTable(quant, this.#transform);
+  }
+
+  /**
+   * Leaves the last bit of coefficients `first` to `last` out, and says so, unless the samples might
+   * then be off by more than `tolerance`: root mean square over any block, in levels. Every such
+   * coefficient is off by one quantisation step at most, and one of `q` changes the samples by
+   * `q / 8` (Parseval's theorem; T.81 A.3.3).
+   */
+  omitLastBits({ first, last }: { first: number; last: number }, tolerance: number): boolean {
+    if (this.#quant === null || this.dequant === null || this.lastNeeded >= 32) return false;
+    let error = this.#omittedError;
+    const to = Math.min(last, this.lastNeeded);
+    for (let k = first; k <= to; k++) {
+      if (this.zigzag[k] !== UNUSED_SLOT) error += (this.#quant[k] / 8) ** 2;
+    }
+    if (error > tolerance ** 2) return false;
+    this.#omittedError = error;
+    for (let k = first; k <= to; k++) this.halfSteps[k] = this.dequant[k] >> 1;
+    return true;
   }
 
   /** Allocates `plane` for one MCU row, or for all. */
@@ -115,7 +147,7 @@ function chooseBlockSize(
   const { h, v, hMax, vMax, minSize } = options;
   let size = minSize;
   while (
-    size < 8 && (hMax * minSize) % (h * size * 2) === 0 && (vMax * minSize) % (v * size * 2) === 0
+    size <= 4 && (hMax * minSize) % (h * size * 2) === 0 && (vMax * minSize) % (v * size * 2) === 0
   ) size *= 2;
   return size;
 }

@@ -20,6 +20,8 @@ export interface DecodeJob {
   readonly components: readonly Component[];
   readonly range: McuRange;
   readonly maxScans: number;
+  /** See `DecodeJpegOptions.tolerance`. */
+  readonly tolerance: number;
   /** Bytes that planes and coefficients may take. */
   readonly budget: number;
   /** Announces the picture to the sink; called once the buffers are allocated. */

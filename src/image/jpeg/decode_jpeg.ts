@@ -1,6 +1,6 @@
 /**
  * JPEG decoder in plain TypeScript: baseline, extended 8-bit and progressive (ITU-T T.81), with
- * scaled decoding to 1/2, 1/4 and 1/8, any sampling factors, and 1, 3 or 4 components.
+ * scaled decoding in steps of 1/8, any sampling factors, and 1, 3 or 4 components.
  *
  * Arithmetic-coded, lossless, hierarchical and 12-bit files are refused as `unsupported`. Files
  * whose entropy-coded data is cut off or contradicts itself are refused, never half decoded; only a
@@ -14,13 +14,12 @@
  *
  * @module
  */
-import type { InkMixer } from "../color/ink_mixer.ts";
-import type { LaneSpace, StripSink } from "../strip.ts";
 import { Component } from "./component.ts";
 import type { JpegHeader } from "./frame_header.ts";
 import { block } from "./inverse_dct.ts";
 import { JpegError } from "./jpeg_error.ts";
 import { MarkerReader } from "./marker_reader.ts";
+import type { InkMixer, LaneSpace, StripSink } from "./ports.ts";
 import { decodeProgressive } from "./progressive_decoder.ts";
 import { decodeSequential } from "./sequential_decoder.ts";
 import { type JpegRegion, stripBytes, StripWriter } from "./strip_writer.ts";
@@ -42,18 +41,31 @@ export const DEFAULT_JPEG_LIMITS: JpegLimits = {
   maxBufferBytes: 512 * 1024 * 1024,
 };
 
+/** The scales of a decode, in eighths: a block of 8×8 samples becomes one of 1×1 to 8×8. */
+export type JpegScale = 0.125 | 0.25 | 0.375 | 0.5 | 0.625 | 0.75 | 1;
+
 export interface DecodeJpegOptions {
-  /** Divides width and height, rounding up. */
-  readonly scale: 1 | 2 | 4 | 8;
+  /** Multiplies width and height, rounding up. */
+  readonly scale: JpegScale;
   /** The part of the scaled picture to deliver, in its pixels; all of it by default. */
   readonly region?: JpegRegion;
   /** Whether subsampled chroma is interpolated (default) or repeated. Never at 1/8. */
   readonly smoothChroma?: boolean;
   /**
-   * Whether a scaled decode equals the mean of the pixels of a full one, as libjpeg's does. Off by
-   * default: leaving the frequencies out that alias is faster and closer to a good filter.
+   * Whether a decode at 1/2, 1/4 or 1/8 equals the mean of the pixels of a full one, as libjpeg's
+   * does. Off by default: leaving the frequencies out that alias is faster and closer to a good filter.
    */
   readonly exactMean?: boolean;
+  /**
+   * How much a scaled decode weakens high frequencies: 1 (default) as the mean of pixels does, for
+   * pictures that a filter makes smaller still; 0 not at all, for those that stay almost as they are.
+   */
+  readonly softness?: number;
+  /**
+   * By how many levels (root mean square, of 255) a scaled decode of a progressive file may be off to
+   * leave its last scans unread. 0 by default.
+   */
+  readonly tolerance?: number;
   readonly limits?: Partial<JpegLimits>;
   /** Mixes the inks of CMYK and YCCK pictures by their profile; plainly by default. */
   readonly mixer?: InkMixer | null;
@@ -77,29 +89,29 @@ export function parseJpegHeader(bytes: Uint8Array): JpegHeader {
  * from the headers alone; exact but for some 100 KB of tables. Progressive pictures and those whose
  * scans are not interleaved need far more than others. Throws `JpegError` like `parseJpegHeader`.
  */
-export function estimateJpegBytes(bytes: Uint8Array, scale: 1 | 2 | 4 | 8): number {
+export function estimateJpegBytes(bytes: Uint8Array, scale: JpegScale): number {
   const reader = new MarkerReader(bytes);
   const scan = reader.nextScan();
   const header = reader.header;
   if (!scan || !header) throw new JpegError("truncated", "The file ends before its first scan");
   const components = header.components.map((frame) =>
-    new Component(frame, header, { scale, exactMean: false })
+    new Component(frame, header, { scale, exactMean: false, softness: 1 })
   );
   const wholePlanes = !header.progressive && scan.components.length < components.length;
   return components.reduce(
     (sum, component) =>
       sum + component.planeBytes(wholePlanes) +
       (header.progressive ? component.coefficientBytes() : 0),
-    stripBytes(Math.ceil(header.width / scale)),
+    stripBytes(Math.ceil(header.width * scale)),
   );
 }
 
 /** Size of a picture after a scaled decode. */
 export function scaledJpegSize(
   header: Pick<JpegHeader, "width" | "height">,
-  scale: 1 | 2 | 4 | 8,
+  scale: JpegScale,
 ): { width: number; height: number } {
-  return { width: Math.ceil(header.width / scale), height: Math.ceil(header.height / scale) };
+  return { width: Math.ceil(header.width * scale), height: Math.ceil(header.height * scale) };
 }
 
 /**
@@ -124,16 +136,16 @@ export function decodeJpeg(
   if (header.width * header.height > limits.maxPixels) {
     throw new JpegError("budget", `The picture has more than ${limits.maxPixels} pixels`);
   }
-  const { scale, exactMean = false } = options;
+  const { scale, exactMean = false, softness = 1, tolerance = 0 } = options;
   const components = header.components.map((frame) =>
-    new Component(frame, header, { scale, exactMean })
+    new Component(frame, header, { scale, exactMean, softness })
   );
   const size = scaledJpegSize(header, scale);
   const region = options.region ?? { x: 0, y: 0, ...size };
   checkRegion(region, size);
-  const mcuWidth = Math.max(...header.components.map(({ h }) => h)) * (8 / scale);
-  const mcuHeight = Math.max(...header.components.map(({ v }) => v)) * (8 / scale);
-  const smooth = (options.smoothChroma ?? true) && scale < 8;
+  const mcuWidth = Math.max(...header.components.map(({ h }) => h)) * (8 * scale);
+  const mcuHeight = Math.max(...header.components.map(({ v }) => v)) * (8 * scale);
+  const smooth = (options.smoothChroma ?? true) && scale > 0.125;
   const mixer = options.mixer ?? null;
   const picture = { header, components, region, height: size.height, mcuHeight, smooth, mixer };
   // One pixel more on each side: interpolation looks at the neighbours of the region.
@@ -157,7 +169,8 @@ export function decodeJpeg(
   };
   // A decode that failed may have left coefficients behind; transforms expect a cleared block.
   block.fill(0);
-  const job = { reader, firstScan, components, range, writer, maxScans: limits.maxScans, budget };
+  const { maxScans } = limits;
+  const job = { reader, firstScan, components, range, writer, maxScans, tolerance, budget };
   if (header.progressive) decodeProgressive(job);
   else decodeSequential(job);
 }

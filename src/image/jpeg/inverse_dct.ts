@@ -1,15 +1,10 @@
 /**
- * Inverse transforms of one block into 8×8, 4×4, 2×2 or 1×1 samples.
+ * The inverse transform of one block into 8×8 samples: the one of Loeffler, Ligtenberg and
+ * Moschytz (ICASSP 1989) with the integer constants and roundings of libjpeg's `jidctint.c`, so
+ * that samples equal libjpeg's.
  *
- * The 8×8 transform is the one of Loeffler, Ligtenberg and Moschytz (ICASSP 1989) with the integer
- * constants and roundings of libjpeg's `jidctint.c`, so that samples equal libjpeg's. The smaller
- * ones take the low coefficients as the transform of a smaller block, which is what makes a
- * scaled decode cheap; `dequant_table.ts` says how they are weighted.
- *
- * All read the dequantised coefficients from `block`, row-major, and leave it cleared.
- *
- * Longer than 300 lines because each transform is unrolled: loops over coefficients cost twice
- * the time.
+ * Reads the dequantised coefficients from `block`, row-major, and leaves it cleared. Unrolled:
+ * loops over coefficients cost twice the time.
  *
  * @module
  */
@@ -40,102 +35,6 @@ const SECOND_PASS_BIAS = (128 << 18) + (1 << 17);
 
 function clamp(value: number): number {
   return value < 0 ? 0 : value > 255 ? 255 : value;
-}
-
-/** Level shift and rounding of the reduced transforms: 12 bits of `buildDequantTable`, 3 of the /8. */
-const REDUCED_BIAS = (128 << 15) + (1 << 14);
-
-/** sqrt(2) times 2^7. */
-const SQRT2_7 = 181;
-
-/** One sample: the mean of the block. */
-export function inverseDct1(out: Uint8Array, at: number): void {
-  out[at] = clamp(((block[0] + 4) >> 3) + 128);
-}
-
-/** 2×2 samples from the lowest 2×2 coefficients, dequantised by `buildDequantTable`. */
-export function inverseDct2(out: Uint8Array, at: number, stride: number): void {
-  const a = block[0] + REDUCED_BIAS;
-  const b = block[1];
-  const c = block[8];
-  const d = block[9];
-  block[1] = 0;
-  block[8] = 0;
-  block[9] = 0;
-  const sum = a + b;
-  const difference = a - b;
-  const lowSum = c + d;
-  const lowDifference = c - d;
-  out[at] = clamp((sum + lowSum) >> 15);
-  out[at + 1] = clamp((difference + lowDifference) >> 15);
-  out[at + stride] = clamp((sum - lowSum) >> 15);
-  out[at + stride + 1] = clamp((difference - lowDifference) >> 15);
-}
-
-/**
- * 4×4 samples from the lowest 4×4 coefficients, dequantised by `buildDequantTable`, which leaves
- * one multiplication for four samples (the factoring of Arai, Agui and Nakajima, 1988). `last` is
- * the index in zigzag order of the last coefficient that is not zero.
- */
-export function inverseDct4(out: Uint8Array, at: number, stride: number, last: number): void {
-  if (last === 0) {
-    const value = clamp((block[0] + REDUCED_BIAS) >> 15);
-    for (let y = 0; y < 4; y++) {
-      out[at] = value;
-      out[at + 1] = value;
-      out[at + 2] = value;
-      out[at + 3] = value;
-      at += stride;
-    }
-    return;
-  }
-  const b = block;
-  const w = workspace;
-  const imul = Math.imul;
-  for (let i = 0; i < 4; i++) {
-    const c0 = b[i];
-    const c1 = b[8 + i];
-    const c2 = b[16 + i];
-    const c3 = b[24 + i];
-    b[i] = 0;
-    b[8 + i] = 0;
-    b[16 + i] = 0;
-    b[24 + i] = 0;
-    const even0 = c0 + c2;
-    const even1 = c0 - c2;
-    const odd0 = c1 + c3;
-    const odd1 = imul((c1 - c3) >> 7, SQRT2_7) - odd0;
-    w[i] = even0 + odd0;
-    w[4 + i] = even1 + odd1;
-    w[8 + i] = even1 - odd1;
-    w[12 + i] = even0 - odd0;
-  }
-  for (let i = 0; i < 16; i += 4) {
-    const c0 = w[i] + REDUCED_BIAS;
-    const c1 = w[i + 1];
-    const c2 = w[i + 2];
-    const c3 = w[i + 3];
-    const even0 = c0 + c2;
-    const even1 = c0 - c2;
-    const odd0 = c1 + c3;
-    const odd1 = imul((c1 - c3) >> 7, SQRT2_7) - odd0;
-    const s0 = (even0 + odd0) >> 15;
-    const s1 = (even1 + odd1) >> 15;
-    const s2 = (even1 - odd1) >> 15;
-    const s3 = (even0 - odd0) >> 15;
-    if (((s0 | s1 | s2 | s3) & ~255) === 0) {
-      out[at] = s0;
-      out[at + 1] = s1;
-      out[at + 2] = s2;
-      out[at + 3] = s3;
-    } else {
-      out[at] = clamp(s0);
-      out[at + 1] = clamp(s1);
-      out[at + 2] = clamp(s2);
-      out[at + 3] = clamp(s3);
-    }
-    at += stride;
-  }
 }
 
 /**

@@ -1,4 +1,4 @@
-import type { InkMixer } from "../color/ink_mixer.ts";
+import type { InkMixer } from "./ports.ts";
 
 /** Samples of one line: `bytes` from index `at` on. */
 export interface SampleLine {
@@ -13,7 +13,7 @@ export interface PackTarget {
   readonly count: number;
 }
 
-/** Lane 1 of ../strip.ts begins at this bit, where integers still reach. */
+/** Lane 1 of `ports.ts` begins at this bit, where integers still reach. */
 export const LANE1_SHIFT = 17;
 /** The weight of lane 2. A product costs less than a load from a table. */
 export const LANE2 = 2 ** 34;

@@ -1,10 +1,11 @@
 import { BitReader } from "./bit_reader.ts";
 import type { Component } from "./component.ts";
 import { checkBudget, checkInterleave, type DecodeJob, scanSize } from "./decode_job.ts";
-import { block, inverseDct1, inverseDct2, inverseDct4, inverseDct8 } from "./inverse_dct.ts";
+import { block } from "./inverse_dct.ts";
+import { inverseDct } from "./inverse_dct_reduced.ts";
 import { JpegError } from "./jpeg_error.ts";
 import type { ScanHeader } from "./marker_reader.ts";
-import { decodeAcRefine } from "./progressive_refine.ts";
+import { decodeAcRefine, maskBelow } from "./progressive_refine.ts";
 import { type BlockRun, decodeAcFirst, decodeDcFirst, decodeDcRefine } from "./progressive_scan.ts";
 import { RestartCounter } from "./restart_counter.ts";
 import { planScans } from "./scan_plan.ts";
@@ -19,18 +20,13 @@ export function decodeProgressive(job: DecodeJob): void {
     components.reduce((sum, part) => sum + part.planeBytes(false) + part.coefficientBytes(), 0),
     job.budget,
   );
-  const needed = planScans(reader.bytes, { components, maxScans });
+  const needed = planScans(reader.bytes, { components, maxScans, tolerance: job.tolerance });
   for (const component of components) {
     component.allocatePlane(false);
     component.allocateCoefficients();
   }
   let scan: ScanHeader | null = job.firstScan;
   for (let index = 0; scan; index++) {
-    // Fixed by the first scan of a component, whether its bits matter or not.
-    for (const part of scan.components) {
-      const component = components[part.index];
-      component.latchQuant(reader.quant[component.frame.quantIndex]);
-    }
     if (needed[index]) reader.position = decodeScan(job, scan);
     else reader.skipEntropyCodedData();
     scan = reader.nextScan();
@@ -106,19 +102,19 @@ function transformMcuRow(
   row: number,
   range: { fromColumn: number; toColumn: number },
 ): void {
-  const { plane, stride, size, frame: { h, v }, blocksPerLine, dequant, zigzag } = component;
-  const { coefficients, coefficientCount: stored, nonzero } = component;
+  const { stride, size, frame: { h, v }, blocksPerLine, dequant, zigzag } = component;
+  const { coefficients, coefficientCount: stored, nonzero, halfSteps } = component;
   if (dequant === null) {
     throw new JpegError("corrupt", "A scan uses an undefined quantisation table");
   }
-  const storedLow = stored >= 32 ? -1 : (1 << stored) - 1;
+  const storedLow = maskBelow(stored);
+  const storedHigh = maskBelow(stored - 32);
   for (let y = 0; y < v; y++) {
     const line = (row * v + y) * blocksPerLine;
     const top = (1 + y * size) * stride;
     for (let x = range.fromColumn * h; x < range.toColumn * h; x++) {
       const at = line + x;
       const from = at * stored;
-      const to = top + x * size;
       block[0] = Math.imul(coefficients[from], dequant[0]);
       let last = 0;
       if (stored > 1) {
@@ -127,9 +123,12 @@ function transformMcuRow(
           const bit = rest & -rest;
           rest ^= bit;
           last = 31 - Math.clz32(bit);
-          block[zigzag[last]] += Math.imul(coefficients[from + last], dequant[last]);
+          const value = coefficients[from + last];
+          const sign = value >> 31;
+          block[zigzag[last]] += Math.imul(value, dequant[last]) +
+            ((halfSteps[last] ^ sign) - sign);
         }
-        rest = stored > 32 ? nonzero[2 * at + 1] : 0;
+        rest = nonzero[2 * at + 1] & storedHigh;
         while (rest !== 0) {
           const bit = rest & -rest;
           rest ^= bit;
@@ -137,10 +136,7 @@ function transformMcuRow(
           block[zigzag[last]] += Math.imul(coefficients[from + last], dequant[last]);
         }
       }
-      if (size === 8) inverseDct8(plane, to, stride, last);
-      else if (size === 4) inverseDct4(plane, to, stride, last);
-      else if (size === 2) inverseDct2(plane, to, stride);
-      else inverseDct1(plane, to);
+      inverseDct(component, top + x * size, last);
     }
   }
 }

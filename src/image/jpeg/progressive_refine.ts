@@ -1,6 +1,6 @@
 import type { BitReader } from "./bit_reader.ts";
 import type { Component } from "./component.ts";
-import { decodeSymbol, type HuffmanTable } from "./huffman_table.ts";
+import { decodeSymbol, type HuffmanTable, SYMBOL_BITS } from "./huffman_table.ts";
 import { JpegError } from "./jpeg_error.ts";
 import type { Band, BlockRun } from "./progressive_scan.ts";
 
@@ -8,8 +8,8 @@ import type { Band, BlockRun } from "./progressive_scan.ts";
  * Later scans of a band of AC coefficients (T.81 G.1.2.3): one correction bit for every
  * coefficient that is not zero yet, and new coefficients of ±1 in between.
  *
- * Works on the `nonzero` masks instead of on the coefficients: a run of zeros is found by clearing
- * bits, and the correction bits of coefficients that the scale does not need are passed over by
+ * Works on the `nonzero` masks instead of on the coefficients: where a run of zeros ends comes from
+ * a table, and the correction bits of coefficients that the scale does not need are passed over by
  * counting them. Returns the end-of-band run that is left, like `decodeAcFirst`.
  *
  * One long function, because the reader's state must stay in locals: spilling it once a symbol
@@ -22,13 +22,15 @@ export function decodeAcRefine(
 ): number {
   const { component, ac } = part;
   const { run, band } = options;
+  const { first, last } = band;
   const { words, state } = reader;
   const { coefficients, nonzero, coefficientCount: stored } = component;
+  const symbols = ac.symbols;
   const step = 1 << band.low;
   const bandLow = bandMask(band, 0);
   const bandHigh = bandMask(band, 32);
-  const storedLow = stored >= 32 ? -1 : (1 << stored) - 1;
-  const storedHigh = stored > 32 ? -1 : 0;
+  const storedLow = maskBelow(stored);
+  const storedHigh = maskBelow(stored - 32);
   let endRun = options.endRun;
   let limit = reader.limit;
   let current = state[0];
@@ -53,32 +55,29 @@ export function decodeAcRefine(
     const base = at * stored;
     let low = nonzero[2 * at];
     let high = nonzero[2 * at + 1];
-    // Coefficients of the band that wait for their correction bit, and those that are zero.
-    let waitingLow = low & bandLow;
-    let waitingHigh = high & bandHigh;
-    let zerosLow = ~low & bandLow;
-    let zerosHigh = ~high & bandHigh;
-    while ((zerosLow | zerosHigh | waitingLow | waitingHigh) !== 0) {
-      // What the next symbol passes over, where it puts a coefficient, and which.
-      let passedLow = waitingLow;
-      let passedHigh = waitingHigh;
-      let place = -1;
+    let k = first;
+    while (k <= last) {
+      // What the next symbol passes over ends before `end`, where it puts a coefficient.
+      let end = last + 1;
+      let passed = 0;
       let added = 0;
       if (endRun > 0) {
         endRun--;
-        zerosLow = 0;
-        zerosHigh = 0;
+        if ((low | high) !== 0) {
+          passed = k < 32
+            ? countBits(low & bandLow & (-1 << k)) + countBits(high & bandHigh)
+            : countBits(high & bandHigh & (-1 << (k - 32)));
+        }
       } else {
         const peek = (current << offset) | ((next >>> 1) >>> (31 - offset));
-        const symbol = decodeSymbol(ac, peek);
+        const symbol = symbols[peek >>> (32 - SYMBOL_BITS)] || decodeSymbol(ac, peek);
         const size = symbol & 15;
-        let zeros = (symbol >> 4) & 15;
-        offset += symbol >> 8;
-        if (size !== 0) {
-          if (size !== 1) throw new JpegError("corrupt", "A refinement codes more than one bit");
-          added = peek << (symbol >> 8) < 0 ? step : -step;
-          offset++;
-        }
+        const zeros = (symbol >> 4) & 15;
+        if (size > 1) throw new JpegError("corrupt", "A refinement codes more than one bit");
+        // A set bit means plus (T.81 G.1.2.3); without a branch, because signs cannot be predicted.
+        const minus = ~((peek << (symbol >> 8)) >> 31);
+        added = ((step ^ minus) - minus) & -size;
+        offset += (symbol >> 8) + size;
         if (offset >= 32) {
           offset -= 32;
           current = next;
@@ -99,55 +98,52 @@ export function decodeAcRefine(
           continue;
         }
         // The run counts zero coefficients only; the others on its way get a correction bit.
-        for (; zeros > 0 && zerosLow !== 0; zeros--) zerosLow &= zerosLow - 1;
-        if (zerosLow !== 0) {
-          const bit = zerosLow & -zerosLow;
-          zerosLow ^= bit;
-          place = 31 - Math.clz32(bit);
-          passedLow &= bit - 1;
-          passedHigh = 0;
-        } else {
-          for (; zeros > 0 && zerosHigh !== 0; zeros--) zerosHigh &= zerosHigh - 1;
-          if (zerosHigh === 0) {
-            throw new JpegError("corrupt", "A run goes past the end of its band");
+        const ahead = k < 32 ? (low >>> k) | ((high << 1) << (31 - k)) : high >>> (k - 32);
+        let length = zeros < 8 ? RUN_ENDS[((ahead & 255) << 3) | zeros] : BEYOND;
+        if (length === BEYOND) length = findRunEnd(zeros, ahead, k < 32 ? high >>> k : 0);
+        end = k + length;
+        passed = length - zeros;
+        if (end > last) throw new JpegError("corrupt", "A run goes past the end of its band");
+      }
+      if (passed > 0 && k >= stored) {
+        offset += passed;
+        while (offset >= 32) {
+          offset -= 32;
+          current = next;
+          next = words[++index];
+        }
+      } else if (passed > 0) {
+        const passedLow = k < 32 ? low & (-1 << k) & (end < 32 ? (1 << end) - 1 : -1) : 0;
+        if (passedLow !== 0) {
+          const bits = (current << offset) | ((next >>> 1) >>> (31 - offset));
+          correct(coefficients, base, { mask: passedLow & storedLow, bits, step });
+          offset += countBits(passedLow);
+          if (offset >= 32) {
+            offset -= 32;
+            current = next;
+            next = words[++index];
           }
-          const bit = zerosHigh & -zerosHigh;
-          zerosHigh ^= bit;
-          place = 63 - Math.clz32(bit);
-          passedHigh &= bit - 1;
         }
-      }
-      if (passedLow !== 0) {
-        if ((passedLow & storedLow) !== 0) {
+        const passedHigh = end <= 32
+          ? 0
+          : high & (k > 32 ? -1 << (k - 32) : -1) & (end < 64 ? (1 << (end - 32)) - 1 : -1);
+        if (passedHigh !== 0) {
           const bits = (current << offset) | ((next >>> 1) >>> (31 - offset));
-          correct(coefficients, base, { mask: passedLow, stored: storedLow, bits, step });
-        }
-        waitingLow ^= passedLow;
-        offset += countBits(passedLow);
-        if (offset >= 32) {
-          offset -= 32;
-          current = next;
-          next = words[++index];
-        }
-      }
-      if (passedHigh !== 0) {
-        if (storedHigh !== 0) {
-          const bits = (current << offset) | ((next >>> 1) >>> (31 - offset));
-          correct(coefficients, base + 32, { mask: passedHigh, stored: storedHigh, bits, step });
-        }
-        waitingHigh ^= passedHigh;
-        offset += countBits(passedHigh);
-        if (offset >= 32) {
-          offset -= 32;
-          current = next;
-          next = words[++index];
+          correct(coefficients, base + 32, { mask: passedHigh & storedHigh, bits, step });
+          offset += countBits(passedHigh);
+          if (offset >= 32) {
+            offset -= 32;
+            current = next;
+            next = words[++index];
+          }
         }
       }
       if (added !== 0) {
-        if (place < stored) coefficients[base + place] = added;
-        if (place < 32) low |= 1 << place;
-        else high |= 1 << (place - 32);
+        if (end < stored) coefficients[base + end] = added;
+        if (end < 32) low |= 1 << end;
+        else high |= 1 << (end - 32);
       }
+      k = end + 1;
     }
     nonzero[2 * at] = low;
     nonzero[2 * at + 1] = high;
@@ -163,11 +159,9 @@ export function decodeAcRefine(
 function correct(
   coefficients: Int16Array,
   base: number,
-  options: { mask: number; stored: number; bits: number; step: number },
+  { mask, bits, step }: { mask: number; bits: number; step: number },
 ): void {
-  const { stored, step } = options;
-  let { mask, bits } = options;
-  for (; (mask & stored) !== 0; bits <<= 1) {
+  for (; mask !== 0; bits <<= 1) {
     const bit = mask & -mask;
     mask ^= bit;
     if (bits >= 0) continue;
@@ -176,6 +170,47 @@ function correct(
     // Only a corrupt scan corrects a bit that is already set.
     if ((value & step) === 0) coefficients[at] = value < 0 ? value - step : value + step;
   }
+}
+
+/** In `RUN_ENDS`: the run ends beyond the eight coefficients of the index. */
+const BEYOND = 255;
+
+/**
+ * Where the zero after a run of zeros lies, which is where a coefficient is added. Indexed by
+ * `flags << 3 | zeros`, where bit i of the flags says that the i-th coefficient from here is not
+ * zero.
+ */
+const RUN_ENDS = buildRunEnds();
+
+function buildRunEnds(): Uint8Array {
+  const ends = new Uint8Array(256 * 8).fill(BEYOND);
+  for (let flags = 0; flags < 256; flags++) {
+    for (let i = 0, zeros = 0; i < 8; i++) {
+      if (((flags >> i) & 1) === 0) ends[(flags << 3) | zeros++] = i;
+    }
+  }
+  return ends;
+}
+
+/** The same for any run of up to 15 zeros, with the flags of 64 coefficients. */
+function findRunEnd(zeros: number, flags: number, moreFlags: number): number {
+  for (let end = zeros; end < 32;) {
+    const grown = zeros + countBits(flags & ((2 << end) - 1));
+    if (grown === end) return end;
+    end = grown;
+  }
+  let left = zeros - (32 - countBits(flags));
+  let end = 32;
+  for (; left > 0 || ((moreFlags >>> (end - 32)) & 1) !== 0; end++) {
+    if (end === 63) return 64;
+    if (((moreFlags >>> (end - 32)) & 1) === 0) left--;
+  }
+  return end;
+}
+
+/** The lowest `count` of 32 bits; none when it is negative. */
+export function maskBelow(count: number): number {
+  return count >= 32 ? -1 : count <= 0 ? 0 : (1 << count) - 1;
 }
 
 /** The bits of coefficients `shift` to `shift + 31` that belong to the band. */

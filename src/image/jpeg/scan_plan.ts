@@ -12,20 +12,27 @@ import { ScanHistory } from "./scan_history.ts";
  * end-of-image marker is missing every scan matters, because only decoding can tell whether the
  * last one is whole.
  *
+ * The last bits of coefficients are left out (`Component.omitLastBits`) where that changes samples
+ * by less than the tolerance: half of a progressive file are these bits. Latches the quantisation
+ * tables of the components on its way.
+ *
  * Throws `corrupt` for scans that do not fit together, `budget` for too many, `truncated` when
  * there is neither an end-of-image marker nor a complete picture.
  */
 export function planScans(
   bytes: Uint8Array,
-  options: { components: readonly Component[]; maxScans: number },
+  options: { components: readonly Component[]; maxScans: number; tolerance: number },
 ): boolean[] {
-  const { components, maxScans } = options;
+  const { components, maxScans, tolerance } = options;
   const reader = new MarkerReader(bytes);
   const history = new ScanHistory(components.length);
   const scans: ScanHeader[] = [];
   for (let scan = reader.nextScan(); scan; scan = reader.nextScan()) {
     if (scans.length === maxScans) throw new JpegError("budget", "The file has too many scans");
     history.add(scan);
+    for (const { index } of scan.components) {
+      components[index].latchQuant(reader.quant[components[index].frame.quantIndex]);
+    }
     scans.push(scan);
     reader.skipEntropyCodedData();
   }
@@ -33,10 +40,14 @@ export function planScans(
     throw new JpegError("truncated", "The file ends before all scans are there");
   }
   if (!reader.sawEnd) return scans.map(() => true);
-  return markNeeded(scans, components);
+  return markNeeded(scans, components, tolerance);
 }
 
-function markNeeded(scans: readonly ScanHeader[], components: readonly Component[]): boolean[] {
+function markNeeded(
+  scans: readonly ScanHeader[],
+  components: readonly Component[],
+  tolerance: number,
+): boolean[] {
   const needed = scans.map(() => false);
   // Last coefficient of each component that matters; grows as refinement scans widen their bands.
   const matters = components.map(({ lastNeeded }) => {
@@ -48,6 +59,7 @@ function markNeeded(scans: readonly ScanHeader[], components: readonly Component
     for (const { index } of parts) {
       const flags = matters[index];
       if (!flags.subarray(first, last + 1).includes(1)) continue;
+      if (high === 1 && first > 0 && components[index].omitLastBits(scans[i], tolerance)) continue;
       needed[i] = true;
       if (high > 0) flags.fill(1, first, last + 1);
     }

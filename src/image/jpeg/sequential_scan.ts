@@ -8,7 +8,8 @@ import {
   SYMBOL_BITS,
   VALUE_BITS,
 } from "./huffman_table.ts";
-import { block, inverseDct1, inverseDct2, inverseDct4, inverseDct8 } from "./inverse_dct.ts";
+import { block } from "./inverse_dct.ts";
+import { inverseDct } from "./inverse_dct_reduced.ts";
 import { JpegError } from "./jpeg_error.ts";
 
 /** One block of an MCU: its component, its tables and where its samples go. */
@@ -174,12 +175,7 @@ export function decodeMcus(
         throw new JpegError("corrupt", "A run of coefficients goes past the end of its block");
       }
       if (!wanted) continue;
-      const at = part.base + mcu * part.step;
-      const size = component.size;
-      if (size === 2) inverseDct2(component.plane, at, component.stride);
-      else if (size === 1) inverseDct1(component.plane, at);
-      else if (size === 4) inverseDct4(component.plane, at, component.stride, last);
-      else inverseDct8(component.plane, at, component.stride, last);
+      inverseDct(component, part.base + mcu * part.step, last);
     }
   }
   state[0] = current;

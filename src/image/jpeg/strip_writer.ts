@@ -1,5 +1,3 @@
-import type { InkMixer } from "../color/ink_mixer.ts";
-import type { StripSink } from "../strip.ts";
 import type { Component } from "./component.ts";
 import type { JpegHeader } from "./frame_header.ts";
 import {
@@ -11,6 +9,7 @@ import {
   type SampleLine,
 } from "./pack_row.ts";
 import { packTriangleH, packTriangleHv } from "./pack_triangle.ts";
+import type { InkMixer, StripSink } from "./ports.ts";
 import {
   chooseUpsampling,
   needsNeighbourRow,

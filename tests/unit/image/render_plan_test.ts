@@ -8,7 +8,10 @@ import {
 } from "../../../src/image/render_plan.ts";
 import { CENTRE, type RenderSpec } from "../../../src/image/render_spec.ts";
 
-const JPEG: DecoderTraits = { scales: [1, 2, 4, 8], crops: true };
+const JPEG: DecoderTraits = {
+  scales: [1, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125],
+  crops: true,
+};
 const WHOLE: DecoderTraits = { scales: [1], crops: false };
 
 function buildFacts(facts: Partial<PlannedFacts>): PlannedFacts {
@@ -38,12 +41,33 @@ function plan(facts: Partial<PlannedFacts>, spec: Partial<RenderSpec>, decoder =
 }
 
 Deno.test("buildRenderPlan() decodes at the coarsest scale that keeps the quality", () => {
-  const scales = [[320, 240, 8], [448, 336, 8], [450, 337, 4], [640, 480, 4], [1920, 1080, 2]];
-  for (const [width, height, scale] of [...scales, [2100, 1500, 1], [4000, 3000, 1]]) {
-    assert.equal(plan({}, { width, height }).decode.scale, scale, `${width}x${height}`);
+  const scales = [[320, 240, 1], [448, 336, 1], [450, 337, 2], [640, 480, 2], [900, 675, 3]];
+  const larger = [[1920, 1080, 4], [2100, 1500, 5], [2600, 1950, 6], [3000, 2250, 8]];
+  for (const [width, height, eighths] of [...scales, ...larger, [4000, 3000, 8]]) {
+    assert.equal(plan({}, { width, height }).decode.scale, eighths / 8, `${width}x${height}`);
   }
-  assert.equal(plan({ width: 800, height: 600 }, { width: 320, height: 240 }).decode.scale, 1);
+  assert.equal(plan({ width: 800, height: 600 }, { width: 320, height: 240 }).decode.scale, 0.625);
+  assert.equal(plan({ width: 800, height: 600 }, { width: 640, height: 480 }).decode.scale, 1);
   assert.equal(plan({}, {}, { scales: [1], crops: true }).decode.scale, 1);
+});
+
+Deno.test("buildRenderPlan() decodes a large file without detail at the size of the variant", () => {
+  const decodeOf = (sourceBytes: number) =>
+    buildRenderPlan(buildFacts({ width: 7680, height: 4320 }), {
+      width: 1920,
+      height: 1080,
+      fit: "cover",
+      focal: CENTRE,
+      quality: 80,
+      format: "jpg",
+    }, { sourceBytes, decoder: JPEG }).decode;
+  assert.equal(decodeOf(1_000_000).scale, 0.25);
+  assert.equal(decodeOf(10_000_000).scale, 0.375);
+});
+
+Deno.test("buildRenderPlan() asks for a crisp decode when the filter has little left to do", () => {
+  assert.ok(plan({}, { width: 1920, height: 1440 }).decode.softness! < 0.2);
+  assert.equal(plan({}, { width: 640, height: 480 }).decode.softness, 1);
 });
 
 Deno.test("buildRenderPlan() asks for the region that is shown, with the filter's margin", () => {

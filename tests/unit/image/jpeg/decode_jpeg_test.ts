@@ -2,9 +2,9 @@ import assert from "node:assert/strict";
 import sharp, { type JpegOptions } from "sharp";
 import { decodeJpeg, parseJpegHeader } from "../../../../src/image/jpeg/decode_jpeg.ts";
 import { buildJpeg, type BuildOptions, type Built } from "./jpeg_builder.ts";
-import { createRandom, decodeRaster, maxDifference, type Raster, toRgb } from "./raster.ts";
+import { createRandom, decodeRaster, maxDifference, psnr, type Raster, toRgb } from "./raster.ts";
 
-const SCALES = [1, 2, 4, 8] as const;
+const SCALES = [1, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125] as const;
 
 /** Largest distance of decoded samples from the exact ones. */
 function distance(raster: Raster, built: Built): number {
@@ -237,36 +237,96 @@ Deno.test("decodeJpeg() rounds the size up when it scales", () => {
     const { width, height } = decodeRaster(bytes, { scale });
     return `${width}x${height}`;
   });
-  assert.deepEqual(sizes, ["61x35", "31x18", "16x9", "8x5"]);
+  assert.deepEqual(sizes, ["61x35", "46x27", "39x22", "31x18", "23x14", "16x9", "8x5"]);
 });
 
 Deno.test("decodeJpeg() gives the mean of the full decode's pixels with exactMean", async () => {
   for (const progressive of [false, true]) {
     const bytes = await encodeWithSharp({ progressive, quality: 90 }, true);
     const full = decodeRaster(bytes, { scale: 1 });
-    for (const scale of [2, 4] as const) {
+    for (const [by, scale] of [[2, 0.5], [4, 0.25]] as const) {
       const scaled = decodeRaster(bytes, { scale, exactMean: true });
       let worst = 0;
       for (let i = 0; i < scaled.width * scaled.height; i++) {
         const [x, y] = [i % scaled.width, Math.floor(i / scaled.width)];
         // Means at the edges take in padding that the full decode does not deliver.
-        if ((x + 1) * scale > full.width || (y + 1) * scale > full.height) continue;
+        if ((x + 1) * by > full.width || (y + 1) * by > full.height) continue;
         let sum = 0;
         let clipped = false;
-        for (let j = 0; j < scale * scale; j++) {
-          const at = (y * scale + Math.floor(j / scale)) * full.width + x * scale + j % scale;
+        for (let j = 0; j < by * by; j++) {
+          const at = (y * by + Math.floor(j / by)) * full.width + x * by + j % by;
           const luma = full.data[at * full.channels];
           sum += luma;
           clipped ||= luma === 0 || luma === 255;
         }
         // The transform takes its means before samples are clipped.
         if (!clipped) {
-          worst = Math.max(worst, Math.abs(scaled.data[i * scaled.channels] - sum / scale ** 2));
+          worst = Math.max(worst, Math.abs(scaled.data[i * scaled.channels] - sum / by ** 2));
         }
       }
-      assert.ok(worst <= 1, `1/${scale}: off by ${worst}`);
+      assert.ok(worst <= 1, `1/${by}: off by ${worst}`);
     }
   }
+});
+
+/** The low `size`×`size` frequencies of 8×8 samples, as `size`×`size` samples; by the definition. */
+function reduceBlock(samples: number[], size: number): number[] {
+  const wave = (u: number, x: number, points: number) =>
+    (u === 0 ? Math.SQRT1_2 : 1) * Math.cos((Math.PI * u * (2 * x + 1)) / (2 * points));
+  const low = Array.from({ length: size * size }, (_, i) => {
+    const [u, v] = [i % size, Math.floor(i / size)];
+    return samples.reduce((sum, s, j) => sum + s * wave(u, j % 8, 8) * wave(v, j >> 3, 8), 0) / 16;
+  });
+  return low.map((_, i) => {
+    const [x, y] = [i % size, Math.floor(i / size)];
+    const sum = low.reduce(
+      (all, c, j) => all + c * wave(j % size, x, size) * wave(Math.floor(j / size), y, size),
+      0,
+    );
+    return sum;
+  });
+}
+
+Deno.test("decodeJpeg() transforms blocks into fewer samples as the definition says", async () => {
+  const gray = await encodeWithSharp({ quality: 90 }, true);
+  const full = decodeRaster(gray, { scale: 1 });
+  for (const scale of [0.75, 0.625, 0.5, 0.375, 0.25] as const) {
+    const size = 8 * scale;
+    const scaled = decodeRaster(gray, { scale, softness: 0 });
+    let worst = 0;
+    for (let block = 0; block < 40; block++) {
+      const [left, top] = [block % 8, block >> 3];
+      const samples = Array.from(
+        { length: 64 },
+        (_, i) => full.data[(top * 8 + (i >> 3)) * full.width + left * 8 + i % 8],
+      );
+      // What was clipped is not what the transform saw.
+      if (samples.some((sample) => sample === 0 || sample === 255)) continue;
+      reduceBlock(samples, size).forEach((expected, i) => {
+        const at = (top * size + Math.floor(i / size)) * scaled.width + left * size + i % size;
+        const clipped = Math.max(0, Math.min(255, expected));
+        worst = Math.max(worst, Math.abs(scaled.data[at] - clipped));
+      });
+    }
+    assert.ok(worst > 0 && worst <= 1.2, `${size}/8: off by ${worst}`);
+  }
+});
+
+Deno.test("decodeJpeg() leaves the last bits out only as far as it is tolerated", async () => {
+  const bytes = await encodeWithSharp({ progressive: true, quality: 80 }, true);
+  const damaged = bytes.slice();
+  // The last scan holds the last bits of luma. Damage to it must not be noticed when it is not read.
+  damaged.fill(0x55, bytes.length - 40, bytes.length - 20);
+  for (const scale of [0.25, 0.375] as const) {
+    const exact = decodeRaster(bytes, { scale });
+    const near = decodeRaster(bytes, { scale, tolerance: 2.5 });
+    const decibels = psnr(near.data, exact.data);
+    assert.ok(decibels > 40 && decibels < Infinity, `${decibels} dB`);
+    assert.deepEqual(decodeRaster(damaged, { scale, tolerance: 2.5 }), near);
+    assert.deepEqual(decodeRaster(bytes, { scale, tolerance: 0.1 }), exact);
+  }
+  const half = { scale: 0.75 } as const;
+  assert.deepEqual(decodeRaster(bytes, { ...half, tolerance: 2.5 }), decodeRaster(bytes, half));
 });
 
 Deno.test("decodeJpeg() keeps flat pictures flat at every scale and sampling", () => {

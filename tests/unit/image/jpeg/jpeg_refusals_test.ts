@@ -8,7 +8,7 @@ import { decodeRaster, refusalOf } from "./raster.ts";
 
 const SIZE = { width: 64, height: 48 };
 const YCC_420: BuildOptions = { ...SIZE, sampling: [[2, 2], [1, 1], [1, 1]] };
-const SCALES = [1, 2, 4, 8] as const;
+const SCALES = [1, 0.75, 0.625, 0.5, 0.375, 0.25, 0.125] as const;
 
 async function progressiveFile(): Promise<Uint8Array> {
   const image = sharp({
