@@ -4,7 +4,7 @@
  * @module
  */
 
-import { SAMPLE_LANE1, SAMPLE_LANE2 } from "./packed_lanes.ts";
+import { packLanes } from "./packed_lanes.ts";
 import type { StripSink } from "./strip.ts";
 
 /** Pixels as bytes R, G, B, A, row-major without padding. */
@@ -52,8 +52,7 @@ function hasTransparency(pixels: Uint32Array): boolean {
 function packOpaque(pixels: Uint32Array, color: Float64Array): void {
   for (let i = 0; i < pixels.length; i++) {
     const word = pixels[i];
-    color[i] = (word & 255) +
-      (SAMPLE_LANE1[(word >>> 8) & 255] + SAMPLE_LANE2[(word >>> 16) & 255]);
+    color[i] = packLanes(word & 255, (word >>> 8) & 255, (word >>> 16) & 255);
   }
 }
 
@@ -68,8 +67,10 @@ function packAlpha(
     // Alpha 0–255 to a factor in 16 bits: 257 * 255 = 65535.
     const factor = premultiplied ? 65535 : alpha * 257;
     alphas[i] = alpha;
-    color[i] = (((word & 255) * factor + 32896) >>> 16) +
-      (SAMPLE_LANE1[(((word >>> 8) & 255) * factor + 32896) >>> 16] +
-        SAMPLE_LANE2[(((word >>> 16) & 255) * factor + 32896) >>> 16]);
+    color[i] = packLanes(
+      ((word & 255) * factor + 32896) >>> 16,
+      (((word >>> 8) & 255) * factor + 32896) >>> 16,
+      (((word >>> 16) & 255) * factor + 32896) >>> 16,
+    );
   }
 }

@@ -7,14 +7,14 @@
 import { createInflate } from "node:zlib";
 import { AppError } from "../../errors.ts";
 
-/** Bytes per inflated piece: a few rows, and few enough trips through the event loop. */
-const PIECE_BYTES = 128 * 1024;
+/** Bytes per inflated piece: some rows, and few enough trips through the event loop. */
+const PIECE_BYTES = 512 * 1024;
 
 /**
  * Compressed bytes written at once. Deno 2.5 nests one call per piece that comes of a write: at the
  * highest ratio of deflate (1032:1) this makes 130 of them, where some 500 exhaust the stack.
  */
-const WRITE_BYTES = 16 * 1024;
+const WRITE_BYTES = 64 * 1024;
 
 /**
  * Inflates `source` and hands each piece to `take`, which returns false once it has enough: a

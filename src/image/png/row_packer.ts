@@ -5,7 +5,7 @@
  */
 
 import { AppError } from "../../errors.ts";
-import { SAMPLE_LANE1, SAMPLE_LANE2 } from "../packed_lanes.ts";
+import { packLanes } from "../packed_lanes.ts";
 import { LANE1, LANE2, type LaneSpace } from "../strip.ts";
 import { PNG_COLOR, type PngLayout } from "./png_layout.ts";
 
@@ -136,14 +136,17 @@ function readColorKey({ colorType, transparency, depth }: PngLayout): number[] |
 
 function packRgb(row: Uint8Array, { color, at, width }: PackedRow): void {
   for (let x = 0, p = 0; x < width; x++, p += 3) {
-    color[at + x] = row[p] + (SAMPLE_LANE1[row[p + 1]] + SAMPLE_LANE2[row[p + 2]]);
+    color[at + x] = packLanes(row[p], row[p + 1], row[p + 2]);
   }
 }
 
 function packWideRgb(row: Uint8Array, { color, at, width }: PackedRow): void {
   for (let x = 0, p = 0; x < width; x++, p += 6) {
-    color[at + x] = narrow(row[p], row[p + 1]) +
-      (SAMPLE_LANE1[narrow(row[p + 2], row[p + 3])] + SAMPLE_LANE2[narrow(row[p + 4], row[p + 5])]);
+    color[at + x] = packLanes(
+      narrow(row[p], row[p + 1]),
+      narrow(row[p + 2], row[p + 3]),
+      narrow(row[p + 4], row[p + 5]),
+    );
   }
 }
 
@@ -174,11 +177,8 @@ function packKeyedRgb(
     const clear = red === key[0] && green === key[1] && blue === key[2];
     alpha[at + x] = clear ? 0 : 255;
     if (clear) color[at + x] = 0;
-    else if (!wide) color[at + x] = red + (SAMPLE_LANE1[green] + SAMPLE_LANE2[blue]);
-    else {
-      color[at + x] = narrow(0, red) +
-        (SAMPLE_LANE1[narrow(0, green)] + SAMPLE_LANE2[narrow(0, blue)]);
-    }
+    else if (!wide) color[at + x] = packLanes(red, green, blue);
+    else color[at + x] = packLanes(narrow(0, red), narrow(0, green), narrow(0, blue));
   }
 }
 
@@ -207,9 +207,10 @@ function packRgba(row: Uint8Array, target: PackedRow, bytes: number): void {
     const blue = wide ? narrow(row[p + 4], row[p + 5]) : row[p + 2];
     const opacity = wide ? narrow(row[p + last], row[p + last + 1]) : row[p + last];
     alpha[at + x] = opacity;
-    color[at + x] = opacity === 255
-      ? red + (SAMPLE_LANE1[green] + SAMPLE_LANE2[blue])
-      : premultiply(red, opacity) +
-        (SAMPLE_LANE1[premultiply(green, opacity)] + SAMPLE_LANE2[premultiply(blue, opacity)]);
+    color[at + x] = opacity === 255 ? packLanes(red, green, blue) : packLanes(
+      premultiply(red, opacity),
+      premultiply(green, opacity),
+      premultiply(blue, opacity),
+    );
   }
 }
