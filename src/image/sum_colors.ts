@@ -43,28 +43,41 @@ function writeGray(halves: Int32Array, out: Uint32Array, { at, width }: Span): v
   }
 }
 
-// JFIF 1.02 (ITU-T T.871 section 7): full-range BT.601. Offsets of 256 index the clamp table.
-const CR_TO_RED = new Int32Array(256);
-const CB_TO_BLUE = new Int32Array(256);
-const CR_TO_GREEN = new Int32Array(256);
-const CB_TO_GREEN = new Int32Array(256);
-for (let i = 0; i < 256; i++) {
-  CR_TO_RED[i] = Math.round(1.402 * (i - 128)) + 256;
-  CB_TO_BLUE[i] = Math.round(1.772 * (i - 128)) + 256;
-  CR_TO_GREEN[i] = Math.round(-0.714136 * 65536 * (i - 128));
-  CB_TO_GREEN[i] = Math.round(-0.344136 * 65536 * (i - 128)) + 32768 + (256 << 16);
+/** Fraction bits of what chroma adds to green. */
+const GREEN_BITS = 5;
+/** What red, green and blue are offset by, so that indexes of the clamp table are never negative. */
+const RGB_OFFSET = 1024;
+
+/**
+ * What either chroma sample (with headroom) adds, JFIF 1.02 (ITU-T T.871 section 7), full-range
+ * BT.601: to red or blue in the upper 16 bits, to green in the lower, as a fraction. Samples are
+ * not clamped before: what the filter overshoots may cancel out in R, G and B.
+ */
+const CB_PARTS = new Int32Array(1024);
+const CR_PARTS = new Int32Array(1024);
+/** A sum of parts and a luma sample (with headroom), to the sample 0–255. */
+const CLAMPED_RGB = new Uint8Array(4096);
+for (let i = 0; i < 1024; i++) {
+  const chroma = i - HEADROOM - 128;
+  const green = (share: number) =>
+    Math.round((RGB_OFFSET / 2 - share * chroma) * 2 ** GREEN_BITS + 2 ** GREEN_BITS / 4);
+  CB_PARTS[i] = ((RGB_OFFSET + Math.round(1.772 * chroma)) << 16) + green(0.344136);
+  CR_PARTS[i] = ((RGB_OFFSET + Math.round(1.402 * chroma)) << 16) + green(0.714136);
+}
+for (let i = 0; i < CLAMPED_RGB.length; i++) {
+  CLAMPED_RGB[i] = Math.min(255, Math.max(0, i - RGB_OFFSET - HEADROOM));
 }
 
 function writeYcc(halves: Int32Array, out: Uint32Array, { at, width }: Span): void {
   for (let x = 0; x < width; x++) {
     const low = halves[2 * x];
     const high = halves[2 * x + 1];
-    const luma = CLAMPED[(low >>> 7) & 1023];
-    const cb = CLAMPED[(low >>> 24) | ((high & 3) << 8)];
-    const cr = CLAMPED[(high >>> 9) & 1023];
-    out[at + x] = 0xff000000 | (CLAMPED[luma + CB_TO_BLUE[cb]] << 16) |
-      (CLAMPED[luma + ((CB_TO_GREEN[cb] + CR_TO_GREEN[cr]) >> 16)] << 8) |
-      CLAMPED[luma + CR_TO_RED[cr]];
+    const luma = (low >>> 7) & 1023;
+    const cb = CB_PARTS[(low >>> 24) | ((high & 3) << 8)];
+    const cr = CR_PARTS[(high >>> 9) & 1023];
+    out[at + x] = 0xff000000 | (CLAMPED_RGB[(luma + (cb >>> 16)) & 4095] << 16) |
+      (CLAMPED_RGB[(luma + (((cb + cr) & 0xffff) >>> GREEN_BITS)) & 4095] << 8) |
+      CLAMPED_RGB[(luma + (cr >>> 16)) & 4095];
   }
 }
 
