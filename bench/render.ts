@@ -17,10 +17,7 @@ import { placeSource } from "../src/image/geometry.ts";
 import { lanczosReference, psnr } from "../tests/support/pixel_fidelity.ts";
 import { type BenchSource, loadBenchSources } from "./sources.ts";
 import { createRenderPool } from "../src/adapters/workers/render_pool.ts";
-
-const SIZES = [[320, 240], [640, 480], [1920, 1080]] as const;
-const FORMATS = ["webp", "jpg"] as const;
-const QUALITY = 80;
+import { FORMATS, measurePeakMb, QUALITY, renderSharp, SIZES } from "./render_peak.ts";
 
 const quick = Deno.args.includes("--quick");
 const only = Deno.args.find((each) => each.startsWith("--only="))?.slice(7) ?? "";
@@ -57,15 +54,6 @@ async function renderOurs({ source, width, height, format }: Job): Promise<Rende
   }, parts);
 }
 
-async function renderSharp({ source, width, height, format }: Job): Promise<Uint8Array> {
-  const image = sharp(source.bytes).autoOrient().resize(width, height, { fit: "cover" })
-    .keepIccProfile();
-  const encoder = format === "webp"
-    ? image.webp({ quality: QUALITY })
-    : image.jpeg({ quality: QUALITY });
-  return new Uint8Array(await encoder.toBuffer());
-}
-
 async function timed<T>(work: () => Promise<T>): Promise<{ value: T; ms: number }> {
   const start = performance.now();
   const value = await work();
@@ -84,7 +72,7 @@ async function measure(job: Job, reference: Uint8Array): Promise<Outcome> {
   let theirBytes = new Uint8Array(0);
   for (let round = -2; round < rounds; round++) {
     const a = await timed(() => renderOurs(job));
-    const b = await timed(() => renderSharp(job));
+    const b = await timed(() => renderSharp(sharp, job.source.bytes, job));
     ourBytes = a.value.bytes;
     theirBytes = new Uint8Array(b.value);
     if (round < 0) continue;
@@ -213,7 +201,7 @@ async function measureThroughput(source: BenchSource): Promise<void> {
       format: "webp",
     }, { signal }));
   pool.close();
-  const theirs = await countPerSecond(seconds, () => renderSharp(job));
+  const theirs = await countPerSecond(seconds, () => renderSharp(sharp, source.bytes, job));
   console.log(
     `  ${source.name.padEnd(24)} ${ours.toFixed(1)} / ${theirs.toFixed(1)} images per second: ` +
       (ours / theirs).toFixed(2),
@@ -233,6 +221,25 @@ async function countPerSecond(seconds: number, work: () => Promise<unknown>): Pr
   const start = performance.now();
   await Promise.all([lane(), lane()]);
   return count / ((performance.now() - start) / 1000);
+}
+
+/** Peaks of processes that do nothing else than render all sources, on either side. */
+async function printPeaks(sources: readonly BenchSource[]): Promise<void> {
+  console.log("\nPeak RSS of a process that renders all of these, Facet / sharp:");
+  const dir = await Deno.makeTempDir();
+  try {
+    const files = sources.map((_, i) => `${dir}/${i}`);
+    sources.forEach(({ bytes }, i) => Deno.writeFileSync(files[i], bytes));
+    for (const lanes of [1, 2]) {
+      const [ours, theirs] = [
+        await measurePeakMb("facet", lanes, files),
+        await measurePeakMb("sharp", lanes, files),
+      ].map((mb) => mb === null ? "unknown" : mb.toFixed(0));
+      console.log(`  ${lanes} at a time  ${ours} / ${theirs} MB`);
+    }
+  } finally {
+    await Deno.remove(dir, { recursive: true });
+  }
 }
 
 sharp.concurrency(1);
@@ -257,4 +264,4 @@ console.log("\nTwo at a time, 640x480 webp, Facet / sharp:");
 for (const source of sources.filter(({ kind }) => kind === "photo")) {
   await measureThroughput(source);
 }
-console.log(`\nResident at the end: ${(Deno.memoryUsage().rss / 1e6).toFixed(0)} MB`);
+await printPeaks(sources);
