@@ -10,10 +10,10 @@ import { directBytesRoutes } from "../http/routes/direct_bytes.ts";
 import { directUploadRoutes } from "../http/routes/direct_uploads.ts";
 import { tusRoutes } from "../http/routes/tus.ts";
 import type { UploadAdmission } from "../http/upload_admission.ts";
-import { ByteBudget } from "../uploads/byte_budget.ts";
 import { createDirectUploads, DEFAULT_DIRECT_LIMITS } from "../uploads/direct.ts";
 import type { FailureReporter, Ingest } from "../uploads/ports.ts";
 import { createResumableUploads } from "../uploads/resumable.ts";
+import { createUploadMemory } from "../uploads/upload_memory.ts";
 import { createUuidV7 } from "./uuid_v7.ts";
 
 /** What uploads that span requests need of the other parts. */
@@ -49,8 +49,8 @@ export function createSpanningUploads(config: Config, parts: SpanningParts): Htt
     newId: createUuidV7,
   };
   // Apart from the budget of plain uploads: one kind cannot starve the other.
-  const budget = new ByteBudget({
-    maxBytes: Math.max(upload.heldBytes / 2, storage.partSizeBytes),
+  const budget = createUploadMemory({
+    capacity: Math.max(upload.heldBytes / 2, storage.partSizeBytes),
     maxWaiting: MAX_WAITING,
     maxWaitMs: MAX_WAIT_MS,
   });

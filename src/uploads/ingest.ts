@@ -10,6 +10,7 @@
  * @module
  */
 import { createHash } from "node:crypto";
+import type { Budget, BudgetShare } from "../core/budget.ts";
 import { type ContentHash, parseContentHash } from "../core/content_hash.ts";
 import { sanitizeFileName } from "../core/file_name.ts";
 import { memorySource } from "../core/image_header/byte_source.ts";
@@ -17,7 +18,6 @@ import { choosePartSizeBytes } from "../core/multipart_writer.ts";
 import { AppError } from "../errors.ts";
 import { type AdoptDeps, adoptStaged } from "./adopt_staged.ts";
 import { BodyReader } from "./body_reader.ts";
-import { ByteBudget, type ByteReservation } from "./byte_budget.ts";
 import { checkExpectedBytes } from "./expected_bytes.ts";
 import { GrowingBuffer } from "./growing_buffer.ts";
 import { createPlaceholderQueue } from "./placeholders.ts";
@@ -36,6 +36,7 @@ import type {
 } from "./ports.ts";
 import { createPromoter, type PendingContent } from "./promote.ts";
 import { openStagedBody } from "./staging.ts";
+import { createUploadMemory } from "./upload_memory.ts";
 
 const MIB = 1024 * 1024;
 
@@ -97,7 +98,7 @@ export interface IngestDeps {
 }
 
 interface Context extends AdoptDeps {
-  readonly budget: ByteBudget;
+  readonly budget: Budget;
   readonly limits: IngestLimits;
 }
 
@@ -111,8 +112,8 @@ export function createIngest(deps: IngestDeps): Ingest {
     ...shared,
     limits,
     promoter: createPromoter(shared),
-    budget: new ByteBudget({
-      maxBytes: limits.maxHeldBytes,
+    budget: createUploadMemory({
+      capacity: limits.maxHeldBytes,
       maxWaiting: limits.maxWaiting,
       maxWaitMs: limits.maxWaitMs,
     }),
@@ -180,7 +181,7 @@ interface Upload {
   readonly request: UploadRequest;
   readonly fileName: string | null;
   readonly reader: BodyReader;
-  readonly reservation: ByteReservation;
+  readonly reservation: BudgetShare;
   readonly partSizeBytes: number;
 }
 

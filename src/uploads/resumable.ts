@@ -3,11 +3,11 @@
  *
  * @module
  */
+import type { Budget } from "../core/budget.ts";
 import { choosePartSizeBytes } from "../core/multipart_writer.ts";
 import { formatStagingKey } from "../core/object_keys.ts";
 import { AppError } from "../errors.ts";
 import { BodyReader } from "./body_reader.ts";
-import type { ByteBudget } from "./byte_budget.ts";
 import type {
   AppendResult,
   SpanningRequest,
@@ -34,7 +34,7 @@ export interface ResumableLimits {
 /** What the use case needs. */
 export interface ResumableDeps extends SpanningDeps {
   /** Bounds the part buffers of all requests of this instance together. */
-  readonly budget: ByteBudget;
+  readonly budget: Budget;
   readonly limits: ResumableLimits;
   readonly newId: () => string;
   readonly now: () => Date;

@@ -1,6 +1,6 @@
+import type { Budget, BudgetShare } from "../core/budget.ts";
 import { AppError } from "../errors.ts";
 import type { CachedVariant, HeldLease, RenderLease, VariantCache, VariantKey } from "./ports.ts";
-import type { WaitingLine } from "./waiting_line.ts";
 
 /** How a variant was come by, once this process had nothing of it. */
 export interface OnceResult<Rendered extends CachedVariant> {
@@ -26,7 +26,7 @@ export interface RenderOnceOptions<Rendered extends CachedVariant> {
    * Where renders wait for their turn in this process. A lease that is held while its render still
    * waits would keep other instances from it, and the store busy with renewals.
    */
-  readonly line: WaitingLine;
+  readonly line: Budget;
   /** Is handed the sharing of the result, which nobody's reply should wait for. Must not reject. */
   readonly runBeside: (work: Promise<void>) => void;
   readonly nowMs: () => number;
@@ -52,12 +52,10 @@ export async function renderOnce<Rendered extends CachedVariant>(
   const deadlineMs = nowMs() + options.maxWaitMs;
   while (true) {
     signal.throwIfAborted();
-    const leave = await waitForTurn(options, deadlineMs);
-    try {
+    {
+      using _turn = await waitForTurn(options, deadlineMs);
       const lease = leases ? await leases.acquire(key) : null;
       if (lease || !leases) return await renderAsLeader(lease, options);
-    } finally {
-      leave();
     }
     const leftMs = deadlineMs - nowMs();
     if (leftMs <= 0) throw tooLong();
@@ -77,17 +75,22 @@ const MAX_TURN_WAIT_MS = 6_000;
 async function waitForTurn(
   { line, signal, nowMs }: Pick<RenderOnceOptions<CachedVariant>, "line" | "signal" | "nowMs">,
   deadlineMs: number,
-): Promise<() => void> {
+): Promise<BudgetShare> {
   const tooLate = new AbortController();
   const timer = setTimeout(
     () => tooLate.abort(tooLong()),
     Math.min(MAX_TURN_WAIT_MS, Math.max(0, deadlineMs - nowMs())),
   );
   try {
-    return await line.take(1, AbortSignal.any([signal, tooLate.signal]));
+    return await line.reserve(1, AbortSignal.any([signal, tooLate.signal]));
   } finally {
     clearTimeout(timer);
   }
+}
+
+/** The refusal of a line before renders that is full. */
+export function renderQueueFull(): AppError {
+  return new AppError("render_queue_full", "Too many variants are waiting to be rendered");
 }
 
 function tooLong(): AppError {

@@ -1,3 +1,4 @@
+import { Budget } from "../core/budget.ts";
 import type { VariantSpec } from "../core/variant_spec.ts";
 import { AppError } from "../errors.ts";
 import type {
@@ -8,9 +9,9 @@ import type {
   OriginalReader,
   RenderedImage,
 } from "./ports.ts";
+import { renderQueueFull } from "./render_once.ts";
 import { checkReadable, mismatch, missing } from "./servable.ts";
 import { buildRenderSpec } from "./variant_key.ts";
-import { createWaitingLine } from "./waiting_line.ts";
 
 /** Default of `maxSourceBytes`. */
 const MAX_SOURCE_BYTES = 64 * 2 ** 20;
@@ -56,24 +57,21 @@ export function createSourceRenderer(
   options: SourceRendererOptions,
 ): (record: AssetRecord, spec: VariantSpec, signal: AbortSignal) => Promise<RenderedImage> {
   const { renderer, observer, nowMs } = options;
-  const sources = createWaitingLine({
+  const sources = new Budget({
     capacity: options.maxSourceBytesInFlight ?? 96 * 2 ** 20,
     maxWaiting: options.maxWaitingRenders ?? 256,
+    refuse: renderQueueFull,
   });
   return async function renderSource(record, spec, signal) {
     const startedMs = nowMs();
-    const giveBack = await sources.take(record.sizeBytes, signal);
-    try {
-      const enteredMs = nowMs();
-      const source = await readSource(record, options, signal);
-      const readMs = nowMs();
-      const rendered = await renderer.render(source, buildRenderSpec(spec, record), { signal });
-      const stages = { line: enteredMs - startedMs, read: readMs - enteredMs, ...rendered.stages };
-      observer?.rendered(nowMs() - startedMs, stages);
-      return { ...rendered, stages };
-    } finally {
-      giveBack();
-    }
+    using _room = await sources.reserve(record.sizeBytes, signal);
+    const enteredMs = nowMs();
+    const source = await readSource(record, options, signal);
+    const readMs = nowMs();
+    const rendered = await renderer.render(source, buildRenderSpec(spec, record), { signal });
+    const stages = { line: enteredMs - startedMs, read: readMs - enteredMs, ...rendered.stages };
+    observer?.rendered(nowMs() - startedMs, stages);
+    return { ...rendered, stages };
   };
 }
 

@@ -1,3 +1,4 @@
+import { Budget } from "../core/budget.ts";
 import type { ContentHash } from "../core/content_hash.ts";
 import type { VariantSpec } from "../core/variant_spec.ts";
 import { type AppError, hasCode } from "../errors.ts";
@@ -13,7 +14,7 @@ import type {
   VariantCache,
   VariantKey,
 } from "./ports.ts";
-import { renderOnce } from "./render_once.ts";
+import { renderOnce, renderQueueFull } from "./render_once.ts";
 import { checkVisible, findRefusal } from "./servable.ts";
 import { createSingleFlight } from "./single_flight.ts";
 import {
@@ -30,7 +31,6 @@ import {
   PLAIN_FACTS,
   type VariantNames,
 } from "./variant_key.ts";
-import { createWaitingLine } from "./waiting_line.ts";
 
 /** What the variant service is made of. */
 export interface VariantServiceOptions extends SourceRendererOptions {
@@ -95,10 +95,8 @@ export function createVariantService(options: VariantServiceOptions): VariantSer
   const failures = createFailureMemory({ nowMs });
   const underWay = new Set<{ readonly hash: ContentHash; purged: boolean }>();
   const renderSource = createSourceRenderer(options);
-  const line = createWaitingLine({
-    capacity: options.maxRenders ?? 4,
-    maxWaiting: options.maxWaitingRenders ?? 256,
-  });
+  const { maxRenders: capacity = 4, maxWaitingRenders: maxWaiting = 256 } = options;
+  const line = new Budget({ capacity, maxWaiting, refuse: renderQueueFull });
   const beside = new Set<Promise<void>>();
 
   function runBeside(work: Promise<void>): void {

@@ -6,8 +6,8 @@ import { createUuidV7 } from "../../src/app/uuid_v7.ts";
 import { directBytesRoutes } from "../../src/http/routes/direct_bytes.ts";
 import { directUploadRoutes } from "../../src/http/routes/direct_uploads.ts";
 import { tusRoutes } from "../../src/http/routes/tus.ts";
-import { ByteBudget } from "../../src/uploads/byte_budget.ts";
 import { createDirectUploads, type DirectLimits } from "../../src/uploads/direct.ts";
+import { createUploadMemory } from "../../src/uploads/upload_memory.ts";
 import { createResumableUploads, type ResumableLimits } from "../../src/uploads/resumable.ts";
 import { authenticator, type MoreRoutes } from "./upload_app.ts";
 import { MIB } from "./upload_world.ts";
@@ -29,7 +29,7 @@ export function resumable(limits: Partial<ResumableLimits> = {}): MoreRoutes {
       sessions: createSpanningSessions(world.database),
       staged: createUploadSessions(world.database),
       objects: world.faults.objects,
-      budget: new ByteBudget({ maxBytes: 64 * MIB, maxWaiting: 100, maxWaitMs: 10_000 }),
+      budget: createUploadMemory({ capacity: 64 * MIB, maxWaiting: 100, maxWaitMs: 10_000 }),
       limits: { ...RESUMABLE_LIMITS, ...limits },
       newId: () => createUuidV7(),
       now: () => new Date(),
@@ -70,7 +70,7 @@ export function direct(limits: Partial<DirectLimits> = {}): MoreRoutes {
         ...RESUMABLE_LIMITS,
         verify: (url) => objects.presigner.verify(url),
         objects,
-        budget: new ByteBudget({ maxBytes: 64 * MIB, maxWaiting: 100, maxWaitMs: 10_000 }),
+        budget: createUploadMemory({ capacity: 64 * MIB, maxWaiting: 100, maxWaitMs: 10_000 }),
       }),
     ];
   };

@@ -5,11 +5,11 @@
  * @module
  */
 import { type Context, Hono } from "hono";
+import type { Budget } from "../../core/budget.ts";
 import type { MultipartStore, ObjectWriter } from "../../core/object_store.ts";
 import { writeMultipart } from "../../core/multipart_writer.ts";
 import { AppError } from "../../errors.ts";
 import { BodyReader } from "../../uploads/body_reader.ts";
-import type { ByteBudget } from "../../uploads/byte_budget.ts";
 import type { HttpEnv } from "../http_env.ts";
 import { takeRequestBody } from "../middleware/request_body.ts";
 import { parseContentLength } from "../upload_headers.ts";
@@ -31,7 +31,7 @@ export interface DirectBytesDeps {
   readonly verify: (url: URL) => DirectGrant;
   readonly objects: ObjectWriter & MultipartStore;
   /** Bounds the parts that are held in memory. */
-  readonly budget: ByteBudget;
+  readonly budget: Budget;
   readonly idleTimeoutMs: number;
   readonly minWindowBytes: number;
 }

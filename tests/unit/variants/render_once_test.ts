@@ -1,8 +1,12 @@
 import assert from "node:assert/strict";
+import { Budget } from "../../../src/core/budget.ts";
 import type { ContentHash } from "../../../src/core/content_hash.ts";
 import type { CachedVariant, HeldLease, VariantCache } from "../../../src/variants/ports.ts";
-import { createWaitingLine } from "../../../src/variants/waiting_line.ts";
-import { renderOnce, type RenderOnceOptions } from "../../../src/variants/render_once.ts";
+import {
+  renderOnce,
+  type RenderOnceOptions,
+  renderQueueFull,
+} from "../../../src/variants/render_once.ts";
 
 const KEY = { hash: "ab".repeat(32) as ContentHash, variant: "640x480/80.webp" };
 const VARIANT: CachedVariant = {
@@ -54,7 +58,7 @@ function setUp() {
     },
     isPurged: () => false,
     signal: new AbortController().signal,
-    line: createWaitingLine({ capacity: 1, maxWaiting: 10 }),
+    line: new Budget({ capacity: 1, maxWaiting: 10, refuse: renderQueueFull }),
     runBeside: (work) => void beside.push(work),
     maxWaitMs: 10_000,
     nowMs: () => state.nowMs,
@@ -106,9 +110,9 @@ Deno.test("renderOnce() gives up after its time rather than pile on", async () =
 
 Deno.test("renderOnce() does not stand in line for longer than its time", async () => {
   const { log, options } = setUp();
-  const leave = await options.line.take(1, options.signal);
+  const turn = await options.line.reserve(1, options.signal);
   await assert.rejects(renderOnce({ ...options, maxWaitMs: 20 }), { code: "render_queue_full" });
-  leave();
+  turn[Symbol.dispose]();
   assert.deepEqual(log, []);
   assert.equal((await renderOnce(options)).renderedHere, true);
 });
