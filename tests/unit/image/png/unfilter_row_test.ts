@@ -31,6 +31,19 @@ Deno.test("unfilterRow() inverts every filter at every pixel size", () => {
   }
 });
 
+Deno.test("unfilterRow() predicts as the standard does where neighbours are equally near", () => {
+  // Every left, up and corner out of four values: rows walk through all their combinations.
+  const values = [0, 1, 2, 255];
+  const pick = (i: number) => values[Math.floor(i) & 3];
+  for (const step of [1, 2, 3, 4, 6]) {
+    const row = Uint8Array.from({ length: 256 * step }, (_, i) => pick(i / step));
+    const above = row.map((_, i) => pick(i / step / 4 + i / step / 16));
+    const filtered = filterRow(row, { type: 4, above, step });
+    unfilterRow(filtered, { type: 4, above, step });
+    assert.deepEqual(filtered, row, `${step} bytes a pixel`);
+  }
+});
+
 Deno.test("unfilterRow() refuses a filter that does not exist", () => {
   const row = new Uint8Array(4);
   assert.throws(
