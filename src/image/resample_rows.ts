@@ -3,7 +3,8 @@
  * down, they share most source rows; across, they share the weights. Each sample or weight that is
  * loaded once less saves its bounds check too.
  *
- * The loops are unrolled, weights being in locals: several times as fast as the general form.
+ * Longer than 300 lines because the loops are unrolled, weights being in locals: several times as
+ * fast as the general form.
  *
  * @module
  */

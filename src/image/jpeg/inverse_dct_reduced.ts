@@ -4,8 +4,10 @@
  * how they are weighted; it also holds those constants of the transforms that can be multiplied
  * into the coefficients beforehand, so that few multiplications are left.
  *
- * All read the dequantised coefficients from `block`, row-major, and leave it cleared. Longer than
- * others because each transform is unrolled: loops over coefficients cost twice the time.
+ * All read the dequantised coefficients from `block`, row-major, and leave it cleared.
+ *
+ * Longer than 300 lines because each transform is unrolled: loops over coefficients cost twice the
+ * time.
  *
  * @module
  */
