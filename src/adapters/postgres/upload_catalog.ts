@@ -12,6 +12,7 @@ import type {
   UploadedAsset,
   Visibility,
 } from "../../uploads/ports.ts";
+import { chooseVisibility } from "./claim_visibility.ts";
 import type { Database, Sql } from "./database.ts";
 
 /** The content rows and references in Postgres, as uploads move them. */
@@ -92,23 +93,6 @@ async function claimRow(sql: Sql, asked: ClaimRequest): Promise<Claim> {
 
 interface Claimed extends ClaimRequest {
   readonly visibility: Visibility;
-}
-
-/**
- * Public where nobody says otherwise. But a tenant that sends its private bytes again, say to try
- * an upload once more, does not publish them by leaving the word out.
- */
-async function chooseVisibility(
-  sql: Sql,
-  request: ClaimRequest,
-  row: SeenRow | null,
-): Promise<Visibility> {
-  if (request.visibility !== null) return request.visibility;
-  if (row?.visibility !== "private" || row.state === "DELETED") return "public";
-  const references = await sql`
-    select 1 from asset_reference
-    where tenant = ${request.tenant} and content_hash = decode(${request.contentHash}, 'hex')`;
-  return references.length > 0 ? "private" : "public";
 }
 
 interface SeenRow extends ClaimedRow {
