@@ -64,7 +64,8 @@ export function createImmediateVariants(options: ImmediateVariantsOptions): Answ
     if (delivery === null) return null;
     if (delivery instanceof AppError) return delivery;
     // Signatures depend on the time, so what needs one is read anew each time.
-    if (wish && wish.url.query === "" && !signatures.required && isShort(url)) {
+    const isPlain = wish !== null && wish.url.query === "" && !signatures.required;
+    if (isPlain && delivery.kind === "variant" && isShort(url)) {
       keepBounded(remembered, target, request);
     }
     const response = replyWithVariant(delivery, {
