@@ -9,20 +9,14 @@
  * @module
  */
 
+import { countPairRows, DownFilter, type RowRing } from "./down_filter.ts";
+import { filterAcross, type RowPair } from "./filter_across.ts";
 import { buildFilterTaps, type FilterName, type FilterTaps } from "./filter_taps.ts";
 import type { Rect, Size } from "./geometry.ts";
-import {
-  countPairRows,
-  DownFilter,
-  filterAcross,
-  packSums,
-  type RowPair,
-  type RowRing,
-  SumRow,
-} from "./resample_rows.ts";
 import type { RgbaImage } from "./rgba_image.ts";
 import type { RasterInfo, Strip, StripSink } from "./strip.ts";
 import { writeColors, writeTransparent } from "./sum_colors.ts";
+import { packSums, SumRow } from "./sum_row.ts";
 
 /** What to make of a raster. */
 export interface ResampleOptions {

@@ -8,8 +8,8 @@
  */
 
 import { CLAMPED, HEADROOM } from "./packed_lanes.ts";
-import type { SumRow } from "./resample_rows.ts";
 import type { LaneSpace } from "./strip.ts";
+import type { SumRow } from "./sum_row.ts";
 
 /** Writes one opaque row of `width` pixels into `out` (bytes R, G, B, A) from index `at`. */
 export function writeColors(

@@ -42,7 +42,11 @@ function resize(
 Deno.test("createResampler() agrees with a float64 Lanczos3, down, up and cropped", () => {
   const source = drawWaves(203, 151);
   const cases = [
-    { target: { width: 80, height: 60 }, crop: { x: 0, y: 0, width: 203, height: 151 } },
+    // Every number of taps that has a loop of its own, across and down: 6, 8, 10, 12, and more.
+    ...[200, 160, 125, 100, 80, 41].map((width) => ({
+      target: { width, height: Math.round(width * 0.75) },
+      crop: { x: 0, y: 0, width: 203, height: 151 },
+    })),
     { target: { width: 97, height: 141 }, crop: { x: 20.5, y: 3.25, width: 97, height: 141 } },
     { target: { width: 300, height: 240 }, crop: { x: 10, y: 10, width: 120, height: 96 } },
     { target: { width: 31, height: 200 }, crop: { x: 50, y: 0, width: 20, height: 129 } },

@@ -1,27 +1,16 @@
 /**
- * The inner loops of the resampler over packed pixels (see `strip.ts`), two output rows at a time:
- * down, they share most source rows; across, they share the weights. Each sample or weight that is
- * loaded once less saves its bounds check too.
+ * The first pass of the resampler: rows of packed pixels (see `strip.ts`) filtered down, two output
+ * rows at a time. They share most source rows, and a sample that is loaded once less saves its
+ * bounds check too.
  *
- * Longer than 300 lines because the loops are unrolled, weights being in locals: several times as
- * fast as the general form.
+ * The loops are unrolled, weights being in locals: several times as fast as the general form.
  *
  * @module
  */
 
 import type { FilterTaps } from "./filter_taps.ts";
-import { RAISED_BIAS, SAMPLE_BIAS } from "./packed_lanes.ts";
-
-/** A row of biased sums, and the same memory as 32-bit halves. */
-export class SumRow {
-  readonly sums: Float64Array;
-  readonly halves: Int32Array;
-
-  constructor(width: number) {
-    this.sums = new Float64Array(width);
-    this.halves = new Int32Array(this.sums.buffer);
-  }
-}
+import { SAMPLE_BIAS } from "./packed_lanes.ts";
+import type { SumRow } from "./sum_row.ts";
 
 /** The source rows that output rows are made of, kept in a ring. */
 export interface RowRing {
@@ -195,107 +184,5 @@ function add8(ring: RowRing, pair: PairTaps, { from: j, a, b }: MoreRows): void 
       ((v4 * s4 + v5 * s5) + (v6 * s6 + v7 * s7));
     b[x] += ((w0 * s0 + w1 * s1) + (w2 * s2 + w3 * s3)) +
       ((w4 * s4 + w5 * s5) + (w6 * s6 + w7 * s7));
-  }
-}
-
-const LOW_MASK = 0x3ff | (0xff << 17);
-const HIGH_MASK = 3 | (0x3ff << 9);
-
-/**
- * Turns biased sums of `width` pixels into packed pixels with headroom, from index `at` of `target`
- * on: the 7 bits of weight fall off each lane. Lane 1 lies across both halves.
- */
-export function packSums(
-  { halves }: SumRow,
-  width: number,
-  { target, at }: { target: Float64Array; at: number },
-): void {
-  for (let x = 0; x < width; x++) {
-    target[at + x] = ((halves[2 * x] >>> 7) & LOW_MASK) +
-      (halves[2 * x + 1] & HIGH_MASK) * 2 ** 25;
-  }
-}
-
-/** Two rows of packed pixels with headroom: the second one begins at index `step`. */
-export interface RowPair {
-  readonly pixels: Float64Array;
-  readonly step: number;
-}
-
-/** Filters two rows across into biased sums of `taps.starts.length` pixels each. */
-export function filterAcross(
-  rows: RowPair,
-  taps: FilterTaps,
-  sums: readonly [SumRow, SumRow],
-): void {
-  const [{ sums: a }, { sums: b }] = sums;
-  if (taps.count === 4) across4(rows, taps, a, b);
-  else if (taps.count === 6) across6(rows, taps, a, b);
-  else if (taps.count === 8) across8(rows, taps, a, b);
-  else acrossMany(rows, taps, a, b);
-}
-
-function across4(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
-  const { pixels: s, step } = rows;
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 4) {
-    const p = starts[x];
-    const q = p + step;
-    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3];
-    a[x] = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]);
-    b[x] = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]);
-  }
-}
-
-function across6(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
-  const { pixels: s, step } = rows;
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 6) {
-    const p = starts[x];
-    const q = p + step;
-    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3], w4 = w[k + 4], w5 = w[k + 5];
-    a[x] = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]) +
-      (w4 * s[p + 4] + w5 * s[p + 5]);
-    b[x] = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]) +
-      (w4 * s[q + 4] + w5 * s[q + 5]);
-  }
-}
-
-function across8(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
-  const { pixels: s, step } = rows;
-  const { starts, weights: w } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++, k += 8) {
-    const p = starts[x];
-    const q = p + step;
-    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3];
-    const w4 = w[k + 4], w5 = w[k + 5], w6 = w[k + 6], w7 = w[k + 7];
-    a[x] = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]) +
-      (w4 * s[p + 4] + w5 * s[p + 5]) + (w6 * s[p + 6] + w7 * s[p + 7]);
-    b[x] = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]) +
-      (w4 * s[q + 4] + w5 * s[q + 5]) + (w6 * s[q + 6] + w7 * s[q + 7]);
-  }
-}
-
-/** Eight taps, then two at a time. */
-function acrossMany(rows: RowPair, taps: FilterTaps, a: Float64Array, b: Float64Array): void {
-  const { pixels: s, step } = rows;
-  const { starts, weights: w, count } = taps;
-  for (let x = 0, k = 0; x < starts.length; x++) {
-    let p = starts[x];
-    let q = p + step;
-    const end = k + count;
-    const w0 = w[k], w1 = w[k + 1], w2 = w[k + 2], w3 = w[k + 3];
-    const w4 = w[k + 4], w5 = w[k + 5], w6 = w[k + 6], w7 = w[k + 7];
-    let first = RAISED_BIAS + (w0 * s[p] + w1 * s[p + 1]) + (w2 * s[p + 2] + w3 * s[p + 3]) +
-      (w4 * s[p + 4] + w5 * s[p + 5]) + (w6 * s[p + 6] + w7 * s[p + 7]);
-    let second = RAISED_BIAS + (w0 * s[q] + w1 * s[q + 1]) + (w2 * s[q + 2] + w3 * s[q + 3]) +
-      (w4 * s[q + 4] + w5 * s[q + 5]) + (w6 * s[q + 6] + w7 * s[q + 7]);
-    for (k += 8, p += 8, q += 8; k < end; k += 2, p += 2, q += 2) {
-      const even = w[k], odd = w[k + 1];
-      first += even * s[p] + odd * s[p + 1];
-      second += even * s[q] + odd * s[q + 1];
-    }
-    a[x] = first;
-    b[x] = second;
   }
 }

@@ -1,0 +1,34 @@
+/**
+ * Rows of weighted sums of packed pixels (see `packed_lanes.ts`), between the passes of a filter.
+ *
+ * @module
+ */
+
+/** A row of biased sums, and the same memory as 32-bit halves. */
+export class SumRow {
+  readonly sums: Float64Array;
+  readonly halves: Int32Array;
+
+  constructor(width: number) {
+    this.sums = new Float64Array(width);
+    this.halves = new Int32Array(this.sums.buffer);
+  }
+}
+
+const LOW_MASK = 0x3ff | (0xff << 17);
+const HIGH_MASK = 3 | (0x3ff << 9);
+
+/**
+ * Turns biased sums of `width` pixels into packed pixels with headroom, from index `at` of `target`
+ * on: the 7 bits of weight fall off each lane. Lane 1 lies across both halves.
+ */
+export function packSums(
+  { halves }: SumRow,
+  width: number,
+  { target, at }: { target: Float64Array; at: number },
+): void {
+  for (let x = 0; x < width; x++) {
+    target[at + x] = ((halves[2 * x] >>> 7) & LOW_MASK) +
+      (halves[2 * x + 1] & HIGH_MASK) * 2 ** 25;
+  }
+}
