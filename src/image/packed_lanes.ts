@@ -36,7 +36,10 @@ for (let i = 0; i < 1024; i++) {
   CLAMPED[i] = Math.min(255, Math.max(0, i - HEADROOM));
 }
 
+// Not the imported name: V8 takes a constant of the same module as one, and loads an imported one.
+const TOP_LANE = LANE2;
+
 /** Packs three samples 0–255. Shifts and one product cost less than loads from tables. */
 export function packLanes(c0: number, c1: number, c2: number): number {
-  return (c0 | (c1 << 17)) + c2 * LANE2;
+  return (c0 | (c1 << 17)) + c2 * TOP_LANE;
 }

@@ -23,6 +23,9 @@ export function writeColors(
   else writeGray(row.halves, out, { at, width });
 }
 
+// V8 takes a constant of the same module as one, and loads an imported one each time.
+const CLAMP = CLAMPED;
+
 interface Span {
   readonly at: number;
   readonly width: number;
@@ -32,14 +35,14 @@ function writeRgb(halves: Int32Array, out: Uint32Array, { at, width }: Span): vo
   for (let x = 0; x < width; x++) {
     const low = halves[2 * x];
     const high = halves[2 * x + 1];
-    out[at + x] = 0xff000000 | (CLAMPED[(high >>> 9) & 1023] << 16) |
-      (CLAMPED[(low >>> 24) | ((high & 3) << 8)] << 8) | CLAMPED[(low >>> 7) & 1023];
+    out[at + x] = 0xff000000 | (CLAMP[(high >>> 9) & 1023] << 16) |
+      (CLAMP[(low >>> 24) | ((high & 3) << 8)] << 8) | CLAMP[(low >>> 7) & 1023];
   }
 }
 
 function writeGray(halves: Int32Array, out: Uint32Array, { at, width }: Span): void {
   for (let x = 0; x < width; x++) {
-    out[at + x] = 0xff000000 | (CLAMPED[(halves[2 * x] >>> 7) & 1023] * 0x010101);
+    out[at + x] = 0xff000000 | (CLAMP[(halves[2 * x] >>> 7) & 1023] * 0x010101);
   }
 }
 
