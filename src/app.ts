@@ -14,7 +14,7 @@ import { createPlaceholderMaker } from "./adapters/workers/placeholder_maker.ts"
 import { createUsageStore } from "./adapters/postgres/usage_store.ts";
 import { createArchiving } from "./app/archiving.ts";
 import { openCatalog } from "./app/catalog.ts";
-import { createCosting } from "./app/costing.ts";
+import { checkPriceProfile, createCosting } from "./app/costing.ts";
 import { buildAllowList, createDelivery } from "./app/delivery.ts";
 import { createIngestion } from "./app/ingestion.ts";
 import { createManaging } from "./app/managing.ts";
@@ -64,6 +64,7 @@ export interface App extends Service {
 /** Builds the service. Everything but an embedded database is opened on first use. */
 export async function createApp(config: Config, options: AppOptions): Promise<App> {
   const { logger } = options;
+  await checkPriceProfile(config.upkeep.cost.profile);
   const metrics = await createMetrics({ exporter: config.metricsExporter });
   const tracing = createTracing({ exporter: config.metricsExporter });
   const catalog = await openCatalog(config.database, {

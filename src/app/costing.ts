@@ -10,6 +10,7 @@ import { isProfileName, parsePriceProfile, PRICE_PROFILES } from "../costs/price
 import type { HttpRoutes } from "../http/http_env.ts";
 import type { Authenticator } from "../http/middleware/authentication.ts";
 import { costRoutes } from "../http/routes/cost.ts";
+import { StartError } from "./start_error.ts";
 
 /** Which report is wanted; null is the configured profile. */
 interface ReportWish {
@@ -58,6 +59,20 @@ export function createCosting(config: Config, database: Database): Costing {
       return await digest.sendToday();
     },
   };
+}
+
+/**
+ * Finds out at the start, not with the first report, that the configured profile is none.
+ *
+ * @throws {StartError} When there is no such profile, or the file is none.
+ */
+export async function checkPriceProfile(name: string): Promise<void> {
+  try {
+    await loadProfile(name);
+  } catch (error) {
+    if (!(error instanceof TypeError)) throw error;
+    throw new StartError(`COST_PROFILE: ${error.message}`);
+  }
 }
 
 async function loadProfile(name: string): Promise<PriceProfile> {

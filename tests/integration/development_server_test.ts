@@ -90,12 +90,13 @@ Deno.test("dev says in one line that the port is in use", async () => {
   });
 });
 
-Deno.test("dev says in one line that it cannot listen, or cannot reach its database", async () => {
+Deno.test("dev says in one line what it cannot use: address, database, prices", async () => {
   await withTempDir(async (dir) => {
     for (
       const [env, says] of [
         [{ FACET_HOST: "no-such-host.invalid" }, "Cannot listen on no-such-host.invalid:0 "],
         [{ DATABASE_URL: "postgres://u@127.0.0.1:1/x" }, "The catalog cannot be reached"],
+        [{ COST_PROFILE: "r3" }, 'COST_PROFILE: There is no price profile "r3"'],
       ] as const
     ) {
       const { code, output } = await runToEnd({ command: "dev", dataDir: dir, env });
