@@ -75,20 +75,34 @@ export function decodeDcRefine(
   options: { run: BlockRun; low: number },
 ): void {
   const { run: { row, from, to }, low } = options;
+  const { words, state } = reader;
   const interleaved = components.length > 1;
   for (let mcu = from; mcu < to; mcu++) {
-    if (reader.state[3] >= reader.limit) reader.refill();
-    for (const component of components) {
-      const h = interleaved ? component.frame.h : 1;
-      const v = interleaved ? component.frame.v : 1;
-      const count = component.coefficientCount;
+    if (state[3] >= reader.limit) reader.refill();
+    let current = state[0];
+    let next = state[1];
+    let offset = state[2];
+    let index = state[3];
+    for (let i = 0; i < components.length; i++) {
+      const { frame, coefficients, blocksPerLine, coefficientCount: count } = components[i];
+      const h = interleaved ? frame.h : 1;
+      const v = interleaved ? frame.v : 1;
       for (let y = 0; y < v; y++) {
-        let at = ((row * v + y) * component.blocksPerLine + mcu * h) * count;
+        let at = ((row * v + y) * blocksPerLine + mcu * h) * count;
         for (let x = 0; x < h; x++, at += count) {
-          if (reader.readBits(1) !== 0) component.coefficients[at] |= 1 << low;
+          coefficients[at] |= ((current << offset) >>> 31) << low;
+          if (++offset === 32) {
+            offset = 0;
+            current = next;
+            next = words[++index];
+          }
         }
       }
     }
+    state[0] = current;
+    state[1] = next;
+    state[2] = offset;
+    state[3] = index;
   }
 }
 
