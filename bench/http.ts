@@ -6,7 +6,8 @@
  *     deno task bench:http [--seconds 3] [--rounds 3] [--connections 64]
  *
  * Load comes from wrk where it is installed, else from autocannon. It shares the machine with the
- * servers, so only ratios of the same run mean anything.
+ * servers, so only ratios of the same run mean anything; those of processor time per request also
+ * where the machine has other things to do.
  */
 import { parseArgs } from "node:util";
 import { dirname, join } from "../tests/support/paths.ts";
@@ -31,11 +32,20 @@ interface Load {
   readonly p99Ms: number;
   /** Replies that were not 2xx or 3xx, and connections that failed. */
   readonly failures: number;
+  readonly requests: number;
+}
+
+/** A load, and what the server's process spent on it. */
+interface Measured extends Load {
+  /** Processor time per request in microseconds; NaN where the system does not tell. */
+  readonly cpuMicroseconds: number;
 }
 
 interface Contender {
   readonly name: string;
   readonly url: string;
+  /** The server's process. */
+  readonly pid: number;
   readonly headers?: Readonly<Record<string, string>>;
   /** Whether replies are meant to be errors. */
   readonly refused?: boolean;
@@ -52,9 +62,22 @@ async function isInstalled(program: string): Promise<boolean> {
 
 const useWrk = await isInstalled("wrk");
 
-async function load({ url, headers = {} }: Contender): Promise<Load> {
+async function load({ url, pid, headers = {} }: Contender): Promise<Measured> {
   const pairs = Object.entries(headers).flatMap(([name, value]) => ["-H", `${name}: ${value}`]);
-  return useWrk ? await runWrk(url, pairs) : await runAutocannon(url, pairs);
+  const startedSeconds = readCpuSeconds(pid);
+  const result = useWrk ? await runWrk(url, pairs) : await runAutocannon(url, pairs);
+  const cpuMicroseconds = (readCpuSeconds(pid) - startedSeconds) * 1e6 / result.requests;
+  return { ...result, cpuMicroseconds };
+}
+
+/** Processor time of a process, user and system, from `/proc` (proc(5), fields 14 and 15). */
+function readCpuSeconds(pid: number): number {
+  try {
+    const fields = Deno.readTextFileSync(`/proc/${pid}/stat`).replace(/^.*\) /, "").split(" ");
+    return (Number(fields[11]) + Number(fields[12])) / 100;
+  } catch {
+    return NaN;
+  }
 }
 
 async function runWrk(url: string, headers: readonly string[]): Promise<Load> {
@@ -67,6 +90,7 @@ async function runWrk(url: string, headers: readonly string[]): Promise<Load> {
   const broken = /Socket errors: connect (\d+), read (\d+), write (\d+), timeout (\d+)/.exec(text);
   return {
     requestsPerSecond: Number(/Requests\/sec:\s+([\d.]+)/.exec(text)?.[1] ?? NaN),
+    requests: Number(/(\d+) requests in/.exec(text)?.[1] ?? NaN),
     p99Ms: p99 ? Number(p99[1]) * unitMs[p99[2]] : NaN,
     failures: Number(errors?.[1] ?? 0) +
       (broken?.slice(1).reduce((sum, count) => sum + Number(count), 0) ?? 0),
@@ -82,6 +106,7 @@ async function runAutocannon(url: string, headers: readonly string[]): Promise<L
   const result = JSON.parse(new TextDecoder().decode(stdout));
   return {
     requestsPerSecond: result.requests.average,
+    requests: result.requests.total,
     p99Ms: result.latency.p99,
     failures: result.non2xx + result.errors,
   };
@@ -122,8 +147,7 @@ async function startBareServer(
 }
 
 function median(numbers: readonly number[]): number {
-  const sorted = numbers.toSorted((a, b) => a - b);
-  return sorted[Math.floor(sorted.length / 2)];
+  return percentile(numbers, 0.5);
 }
 
 function percentile(numbers: readonly number[], share: number): number {
@@ -179,7 +203,7 @@ async function run(): Promise<void> {
   const dataDir = `${temporary}/data`;
   const options = { command: "dev", dataDir };
   const env = { RENDER_BUDGET: "0", ACCESS_LOG: "false" };
-  const results = new Map<string, Load[]>();
+  const results = new Map<string, Measured[]>();
   let cold: Cold;
   let sizeBytes: number;
   {
@@ -193,16 +217,22 @@ async function run(): Promise<void> {
     await Deno.writeFile(`${temporary}/variant.jpg`, bytes);
     const file = `${temporary}/variant.jpg`;
     await using bare = await startBareServer(file, { "content-type": "image/jpeg" });
+    const { pid } = service;
     const unknown = hash.split("").reverse().join("");
     const { date: _date, ...headers } = Object.fromEntries(variant.headers);
     await using full = await startBareServer(file, headers);
     await measureAll(results, [
-      { name: "bare Deno.serve", url: bare.origin },
-      { name: "same headers", url: full.origin },
-      { name: "warm hit", url },
-      { name: "304", url, headers: { "if-none-match": variant.headers.get("etag")! } },
-      { name: "403", url: `${service.origin}/${hash}/641x481/80.webp`, refused: true },
-      { name: "404", url: service.origin + cold.typicalPath.replace(hash, unknown), refused: true },
+      { name: "bare Deno.serve", url: bare.origin, pid: bare.pid },
+      { name: "same headers", url: full.origin, pid: full.pid },
+      { name: "warm hit", url, pid },
+      { name: "304", url, pid, headers: { "if-none-match": variant.headers.get("etag")! } },
+      { name: "403", url: `${service.origin}/${hash}/641x481/80.webp`, pid, refused: true },
+      {
+        name: "404",
+        url: service.origin + cold.typicalPath.replace(hash, unknown),
+        pid,
+        refused: true,
+      },
     ]);
   }
   {
@@ -215,16 +245,18 @@ async function run(): Promise<void> {
     const reply = await fetch(url);
     if (reply.headers.get("x-cache") !== "KV") throw new Error(`no hit: ${await reply.text()}`);
     await reply.body?.cancel();
-    await measureAll(results, [{ name: "KV hit", url }]);
+    await measureAll(results, [{ name: "KV hit", url, pid: service.pid }]);
   }
   report(results, { coldMs: cold.times, sizeBytes });
 }
 
 /** Takes turns, so that what else the machine does falls on all alike. */
 async function measureAll(
-  results: Map<string, Load[]>,
+  results: Map<string, Measured[]>,
   contenders: readonly Contender[],
 ): Promise<void> {
+  // Once unmeasured: code is compiled by then, and workers have started.
+  for (const contender of contenders) await load(contender);
   for (let round = 0; round < ROUNDS; round++) {
     for (const contender of contenders) {
       const result = await load(contender);
@@ -238,22 +270,26 @@ async function measureAll(
 }
 
 function report(
-  results: ReadonlyMap<string, readonly Load[]>,
+  results: ReadonlyMap<string, readonly Measured[]>,
   { coldMs, sizeBytes }: { coldMs: readonly number[]; sizeBytes: number },
 ): void {
   const tool = useWrk ? "wrk" : "autocannon";
   const rate = (name: string) =>
     median(results.get(name)!.map(({ requestsPerSecond }) => requestsPerSecond));
+  const cpu = (name: string) =>
+    median(results.get(name)!.map(({ cpuMicroseconds }) => cpuMicroseconds));
   console.log(
     `${tool}, ${CONNECTIONS} connections, ${ROUNDS} × ${SECONDS} s, ${sizeBytes} bytes, Deno ${Deno.version.deno}`,
   );
-  console.log("what             |    req/s | ratio to bare | p99 ms");
+  console.log("what             |    req/s | ratio to bare | p99 ms | cpu µs | bare cpu / cpu");
   for (const [name, loads] of results) {
     const p99Ms = median(loads.map((each) => each.p99Ms));
     console.log(
       `${name.padEnd(16)} | ${rate(name).toFixed(0).padStart(8)} | ${
         (rate(name) / rate("bare Deno.serve")).toFixed(2).padStart(13)
-      } | ${p99Ms.toFixed(1).padStart(6)}`,
+      } | ${p99Ms.toFixed(1).padStart(6)} | ${cpu(name).toFixed(1).padStart(6)} | ${
+        (cpu("bare Deno.serve") / cpu(name)).toFixed(2).padStart(14)
+      }`,
     );
   }
   console.log(
