@@ -16,7 +16,7 @@ import type { Rect, Size } from "./geometry.ts";
 import type { RgbaImage } from "./rgba_image.ts";
 import type { RasterInfo, Strip, StripSink } from "./strip.ts";
 import { writeColors, writeTransparent } from "./sum_colors.ts";
-import { packSums, SumRow } from "./sum_row.ts";
+import { copySamples, packSums, SumRow } from "./sum_row.ts";
 
 /** What to make of a raster. */
 export interface ResampleOptions {
@@ -58,6 +58,8 @@ interface PlaneShape {
   readonly columns: number;
   /** Source rows to keep. */
   readonly capacity: number;
+  /** The sample of output pixel 0 of row 0, where each output pixel is one sample; else null. */
+  readonly origin: { readonly column: number; readonly row: number } | null;
 }
 
 /** One plane (packed colour, or alpha) on its way through the filter. */
@@ -91,7 +93,15 @@ class Plane {
 
   /** Makes output rows `y` and `y + 1` (the last one alone) into `sums`. */
   filterPair(y: number): void {
-    const { across, columns } = this.#shape;
+    const { across, columns, down, origin } = this.#shape;
+    if (origin !== null) {
+      const lastRow = down.starts.length - 1;
+      this.sums.forEach((sums, which) => {
+        const { rows, at } = this.row(origin.row + Math.min(y + which, lastRow));
+        copySamples(rows.subarray(at + origin.column), sums);
+      });
+      return;
+    }
     const { pixels, step } = this.#between;
     const [first, second] = this.#downSums;
     this.#down.filter(this.#ring, y, this.#downSums);
@@ -139,6 +149,7 @@ class ResampleWork {
       down: this.#down,
       columns: this.#columns,
       capacity: countRingRows(this.#down),
+      origin: isCopied(crop, target) ? { column: crop.x - this.#left, row: crop.y } : null,
     };
     this.#color = new Plane(shape);
     this.#alpha = info.alpha ? new Plane(shape) : null;
@@ -204,6 +215,12 @@ class ResampleWork {
     const space = this.#keepsYcc ? "ycc" : "rgb";
     return { ...this.#target, pixels: this.#pixels, opaque: this.#opaque, space };
   }
+}
+
+/** Whether every output pixel is one pixel of the raster: at those the filters are 1, elsewhere 0. */
+function isCopied(crop: Rect, target: Size): boolean {
+  return crop.width === target.width && crop.height === target.height &&
+    Number.isInteger(crop.x) && Number.isInteger(crop.y);
 }
 
 function isOpaqueRow(alpha: Uint8Array): boolean {

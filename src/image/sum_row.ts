@@ -4,6 +4,9 @@
  * @module
  */
 
+import { WEIGHT_ONE } from "./filter_taps.ts";
+import { SAMPLE_BIAS } from "./packed_lanes.ts";
+
 /** A row of biased sums, and the same memory as 32-bit halves. */
 export class SumRow {
   readonly sums: Float64Array;
@@ -13,6 +16,15 @@ export class SumRow {
     this.sums = new Float64Array(width);
     this.halves = new Int32Array(this.sums.buffer);
   }
+}
+
+// V8 takes a constant of the same module as one, and loads an imported one each time.
+const BIAS = SAMPLE_BIAS;
+const ONE = WEIGHT_ONE;
+
+/** Makes biased sums of packed samples as they are, as a filter would whose one weight is whole. */
+export function copySamples(samples: Float64Array, { sums }: SumRow): void {
+  for (let x = 0; x < sums.length; x++) sums[x] = BIAS + ONE * samples[x];
 }
 
 const LOW_MASK = 0x3ff | (0xff << 17);

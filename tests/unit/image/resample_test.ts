@@ -68,6 +68,19 @@ Deno.test("createResampler() leaves a picture alone at its own size", () => {
   assert.deepEqual(resize(source, { width: 64, height: 48 }).pixels, source.pixels);
 });
 
+Deno.test("createResampler() cuts a part out as it is when its size is the target", () => {
+  const source = drawWaves(60, 50);
+  const crop = { x: 7, y: 11, width: 31, height: 23 };
+  const { pixels } = resize(source, crop, crop);
+  const wanted = Array.from(
+    { length: crop.height },
+    (_, row) => source.pixels.subarray(((crop.y + row) * 60 + 7) * 4).subarray(0, crop.width * 4),
+  );
+  assert.deepEqual(Array.from(pixels), wanted.flatMap((row) => Array.from(row)));
+  const whole = resize(source, { width: 31, height: 23 }, { x: 29, y: 27, width: 31, height: 23 });
+  assert.deepEqual(whole.pixels.subarray(-4), source.pixels.subarray(-4));
+});
+
 Deno.test("createResampler() keeps a flat colour exact at every ratio", () => {
   for (const size of [1, 2, 3, 5, 40, 333]) {
     const pixels = new Uint8Array(size * size * 4);
