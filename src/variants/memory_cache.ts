@@ -4,6 +4,9 @@ import type { VariantKey } from "./ports.ts";
 /** What an entry costs besides its bytes: keys, headers, map slots. */
 const ENTRY_OVERHEAD_BYTES = 1024;
 
+/** How often an entry is held: as it is, and in the reply that is repeated for a warm variant. */
+const COPIES = 2;
+
 /** Anything with bytes. */
 interface Sized {
   readonly bytes: Uint8Array<ArrayBuffer>;
@@ -20,7 +23,7 @@ export interface MemoryCache<Entry extends Sized> {
   delete(key: VariantKey): void;
   /** Removes every variant of an asset, or of all (null); returns how many there were. */
   deleteAll(hash: ContentHash | null): number;
-  /** Bytes held, with overhead: never above the capacity. */
+  /** Bytes held at most, with overhead: never above the capacity. */
   readonly sizeBytes: number;
   readonly entryCount: number;
 }
@@ -86,5 +89,5 @@ function nameOf(key: VariantKey): string {
 }
 
 function costOf(entry: Sized): number {
-  return entry.bytes.buffer.byteLength + ENTRY_OVERHEAD_BYTES;
+  return COPIES * entry.bytes.buffer.byteLength + ENTRY_OVERHEAD_BYTES;
 }

@@ -15,7 +15,7 @@ function key(hash: ContentHash, variant: string) {
 }
 
 Deno.test("createMemoryCache() drops what was not used for longest, and never exceeds its size", () => {
-  const cache = createMemoryCache<{ bytes: Uint8Array<ArrayBuffer> }>(10 * KIB);
+  const cache = createMemoryCache<{ bytes: Uint8Array<ArrayBuffer> }>(15 * KIB);
   for (const name of ["1", "2", "3", "4", "5"]) cache.set(key(A, name), entry(KIB));
   cache.get(key(A, "1"));
   cache.set(key(A, "6"), entry(KIB));
@@ -23,7 +23,7 @@ Deno.test("createMemoryCache() drops what was not used for longest, and never ex
   assert.ok(cache.get(key(A, "1")));
   for (let i = 0; i < 1_000; i++) {
     cache.set(key(i % 2 ? A : B, `${i % 37}`), entry(i * 7 % 3_000));
-    assert.ok(cache.sizeBytes <= 10 * KIB);
+    assert.ok(cache.sizeBytes <= 15 * KIB);
   }
 });
 
@@ -41,7 +41,8 @@ Deno.test("createMemoryCache() keeps nothing that is larger than itself, and not
 Deno.test("createMemoryCache() counts a replaced entry once", () => {
   const cache = createMemoryCache<{ bytes: Uint8Array<ArrayBuffer> }>(100 * KIB);
   for (let i = 0; i < 10; i++) cache.set(key(A, "1"), entry(2 * KIB));
-  assert.equal(cache.sizeBytes, 3 * KIB);
+  // Twice its bytes, for the reply that holds them too, and what is around them.
+  assert.equal(cache.sizeBytes, 5 * KIB);
   cache.delete(key(A, "1"));
   cache.delete(key(A, "1"));
   assert.equal(cache.sizeBytes, 0);
