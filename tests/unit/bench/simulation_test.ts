@@ -12,7 +12,8 @@ import { createRandom, sampleZipf, sumZipf } from "../../../bench/simulation/zip
 /** Entries of 1000 bytes cost 2024 each: two fit. */
 const SMALL = {
   instances: 2,
-  memoryBytes: 2 * 2_024,
+  // Two variants of 1000 bytes: each is held twice, with 1024 bytes around it.
+  memoryBytes: 2 * 3_024,
   kvTtlMs: 100,
   kvMaxValueBytes: 2_000,
   kvChunkBytes: 600,
