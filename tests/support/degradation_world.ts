@@ -12,6 +12,8 @@ const ADMIN_KEY = "an-admin-key-for-tests";
 
 /** Longest time that a request may take while something is down. Milliseconds. */
 export const BOUND_MS = 15_000;
+/** Longest time of a warm variant: far below the bound, and above a busy machine's hiccups. */
+const WARM_MS = 3_000;
 /** Within this time of healing everything works again. Milliseconds. */
 const RECOVERY_MS = 10_000;
 
@@ -204,7 +206,7 @@ export function assertRefused(reply: TimedReply): void {
 export async function assertWarm(world: DegradationWorld): Promise<void> {
   const reply = await world.get(world.warmPath);
   assert.deepEqual([reply.status, reply.cache], [200, "MEMORY"], reply.text);
-  assert.ok(reply.tookMs < 1_000, `a warm variant took ${reply.tookMs.toFixed(0)} ms`);
+  assert.ok(reply.tookMs < WARM_MS, `a warm variant took ${reply.tookMs.toFixed(0)} ms`);
 }
 
 /** A picture that is different for every seed. */

@@ -10,14 +10,18 @@ import {
 } from "../../support/degradation_world.ts";
 import type { ServiceProcess } from "../../support/service_process.ts";
 
-const UNKNOWN = `/${"ab".repeat(32)}/320x240/80.webp`;
+/** A variant of nothing. Always another one: what is unknown is remembered for seconds. */
+function unknownPath(): string {
+  return `/${crypto.randomUUID().replaceAll("-", "").repeat(2)}/320x240/80.webp`;
+}
+
 /** Longer than any statement may take. Milliseconds. */
 const SLOW_MS = 3_000;
 
 /** What holds while the catalog cannot be asked. */
 async function assertWithoutCatalog(world: DegradationWorld): Promise<void> {
   await assertWarm(world);
-  assertRefused(await world.get(UNKNOWN));
+  assertRefused(await world.get(unknownPath()));
   assertRefused(await world.upload());
   const { status, down } = await world.readiness();
   assert.equal(status, 503);
@@ -102,7 +106,7 @@ Deno.test("whatever is wrong with Postgres, what is cached is served and the res
         await setReadOnly(world, "on");
         await assertWarm(world);
         assert.equal((await world.get(world.nextColdPath())).status, 200);
-        assert.equal((await world.get(UNKNOWN)).status, 404);
+        assert.equal((await world.get(unknownPath())).status, 404);
         assertRefused(await world.upload());
         const { status, down } = await world.readiness();
         assert.equal(status, 200);
