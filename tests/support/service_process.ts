@@ -81,6 +81,8 @@ function spawn({ command, dataDir, env }: ServiceOptions): Deno.ChildProcess {
       NO_COLOR: "1",
       PORT: "0",
       FACET_DATA_DIR: dataDir,
+      // Beside other tests there is no idle time that renders could be left with.
+      RENDER_NICENESS: "0",
       ...env,
     },
     stdout: "piped",
