@@ -120,16 +120,7 @@ async function insertRow(sql: Sql, request: Claimed): Promise<void> {
       returning content_hash)
     insert into asset_event (content_hash, from_state, to_state, reason, actor, at)
     select content_hash, null, 'UPLOADING', 'uploaded', ${request.keyId}, clock_timestamp()
-    from made where ${needNotLast(sql)}`;
-}
-
-/**
- * True, and lets the transaction commit before it is on the disk: for steps that nobody is told of.
- * What follows in the log is never kept without them ("Asynchronous Commit" in PostgreSQL's manual),
- * so publishing, which waits, keeps them too. Lost in a crash, they leave an object, never a row.
- */
-function needNotLast(sql: Sql) {
-  return sql`set_config('synchronous_commit', 'off', true) = 'off'`;
+    from made`;
 }
 
 /** Nothing of a deleted row's visibility is left; otherwise public stays public. */
@@ -203,7 +194,7 @@ export async function verifyRow(sql: Sql, attempt: Attempt, leaseMs: number): Pr
       returning content_hash)
     insert into asset_event (content_hash, from_state, to_state, reason, actor, at)
     select content_hash, 'UPLOADING', 'VERIFIED', 'object checked', 'upload', clock_timestamp()
-    from moved where ${needNotLast(sql)} returning 1`;
+    from moved returning 1`;
   return moved.length === 1 || await isIn(sql, attempt, "VERIFIED");
 }
 
