@@ -144,6 +144,7 @@ async function setUp(tenants: readonly string[] = ["default"]) {
     purges,
     failures,
     async [Symbol.asyncDispose]() {
+      await fixture.service.settled();
       await cdn.server.shutdown();
       kv.close();
       await close();

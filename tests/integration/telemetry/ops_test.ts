@@ -117,11 +117,11 @@ async function statusOf(url: string): Promise<number> {
   return response.status;
 }
 
-/** Runs of jobs end by themselves: waits until their gauges are there, for at most ten seconds. */
+/** Runs of jobs end by themselves: waits until their gauges are there, for at most a minute. */
 async function scrape({ origin }: ServiceProcess): Promise<string> {
   for (let tries = 0;; tries++) {
     const text = await (await fetch(`${origin}/metrics`)).text();
-    if (/^drift_ratio /m.test(text) || tries >= 40) return text;
+    if (/^drift_ratio /m.test(text) || tries >= 240) return text;
     await new Promise((resolve) => setTimeout(resolve, 250));
   }
 }
