@@ -13,6 +13,7 @@
 
 import type { ConnectionLimits } from "../connection_config.ts";
 import type { ClientConnection } from "../http/http_env.ts";
+import { aborted } from "./aborted.ts";
 
 /** What {@linkcode serveGuarded} serves on. */
 export interface GuardedServerOptions {
@@ -200,11 +201,4 @@ class Connection implements ClientConnection {
     if (this.hasAsked) await this.server?.shutdown();
     else this.cut();
   }
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }

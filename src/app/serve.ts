@@ -5,6 +5,7 @@
  */
 import type { ConnectionLimits } from "../connection_config.ts";
 import type { ClientConnection } from "../http/http_env.ts";
+import { aborted } from "./aborted.ts";
 import { findServeConnection, type GuardedServer, serveGuarded } from "./guarded_server.ts";
 import { StartError } from "./start_error.ts";
 
@@ -106,13 +107,6 @@ function trackRequests(
       return answer;
     },
   };
-}
-
-function aborted(signal: AbortSignal): Promise<void> {
-  return new Promise((resolve) => {
-    if (signal.aborted) resolve();
-    else signal.addEventListener("abort", () => resolve(), { once: true });
-  });
 }
 
 function listen(

@@ -1,4 +1,5 @@
 import { isContentHash } from "../core/content_hash.ts";
+import { makeRoom } from "../core/make_room.ts";
 import { AppError } from "../errors.ts";
 import type { VariantRequest } from "../variants/variant_request.ts";
 import type { VariantService } from "../variants/variant_service.ts";
@@ -66,7 +67,8 @@ export function createImmediateVariants(options: ImmediateVariantsOptions): Answ
     // Signatures depend on the time, so what needs one is read anew each time.
     const isPlain = wish !== null && wish.url.query === "" && !signatures.required;
     if (isPlain && delivery.kind === "variant" && isShort(url)) {
-      keepBounded(remembered, target, request);
+      makeRoom(remembered, MAX_REMEMBERED);
+      remembered.set(target, request);
     }
     const response = replyWithVariant(delivery, {
       hash: request.hash,
@@ -86,7 +88,10 @@ export function createImmediateVariants(options: ImmediateVariantsOptions): Answ
       isAborted: () => request.signal.aborted,
       hash: isContentHash(hash) ? hash : null,
     });
-    if (isDecidedByUrl(error) && isShort(request.url)) keepBounded(refused, target, error);
+    if (isDecidedByUrl(error) && isShort(request.url)) {
+      makeRoom(refused, MAX_REMEMBERED);
+      refused.set(target, error);
+    }
     return error;
   }
 
@@ -111,10 +116,4 @@ export function createImmediateVariants(options: ImmediateVariantsOptions): Answ
 /** A part of a string keeps all of it in memory. */
 function isShort(url: string): boolean {
   return url.length <= MAX_REMEMBERED_LENGTH;
-}
-
-/** Adds to a map, of which the oldest entry goes when it is full. */
-function keepBounded<Value>(map: Map<string, Value>, key: string, value: Value): void {
-  if (map.size >= MAX_REMEMBERED) map.delete(map.keys().next().value!);
-  map.set(key, value);
 }

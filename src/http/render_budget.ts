@@ -1,4 +1,5 @@
 import type { Context } from "hono";
+import { makeRoom } from "../core/make_room.ts";
 import { AppError } from "../errors.ts";
 import { clientAddress } from "./client_address.ts";
 import type { HttpEnv } from "./http_env.ts";
@@ -48,7 +49,7 @@ export function createRenderBudget(options: RenderBudgetOptions): RenderBudget {
         });
       }
       clients.delete(client);
-      while (clients.size >= maxClients) clients.delete(clients.keys().next().value!);
+      makeRoom(clients, maxClients);
       clients.set(client, { tokens: tokens - 1, atMs });
     },
   };

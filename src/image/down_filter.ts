@@ -23,7 +23,7 @@ export interface RowRing {
   readonly capacity: number;
 }
 
-/** Most source rows of one step of {@linkcode filterDown}. */
+/** Most source rows of one step of a filter. */
 const STEP_ROWS = 8;
 
 /** Where the source rows of a pair lie in the ring, and their weights in either output row. */
@@ -42,6 +42,13 @@ export function countPairRows(taps: FilterTaps, y: number): number {
   return starts[Math.min(y + 1, starts.length - 1)] - starts[y] + count;
 }
 
+/** How many source rows any pair of output rows needs: as many as a ring must hold. */
+export function countMostPairRows(taps: FilterTaps): number {
+  let most = 0;
+  for (let y = 0; y < taps.starts.length; y += 2) most = Math.max(most, countPairRows(taps, y));
+  return most;
+}
+
 /** Filters pairs of output rows down, through taps that were made for the rows of a ring. */
 export class DownFilter {
   readonly #taps: FilterTaps;
@@ -49,9 +56,7 @@ export class DownFilter {
 
   constructor(taps: FilterTaps) {
     this.#taps = taps;
-    let most = 0;
-    for (let y = 0; y < taps.starts.length; y += 2) most = Math.max(most, countPairRows(taps, y));
-    const length = most + STEP_ROWS;
+    const length = countMostPairRows(taps) + STEP_ROWS;
     this.#pair = {
       offsets: new Int32Array(length),
       first: new Float64Array(length),

@@ -101,8 +101,11 @@ const LEAST_REDUCTIONS: readonly {
   },
 ];
 
-/** Files of fewer bits a pixel hold no detail that could alias: whatever is not enlarged will do. */
-const SMOOTH_BITS_PER_PIXEL = 0.5;
+/**
+ * Large pictures in files of fewer bits a pixel hold no detail that could alias: whatever is not
+ * enlarged will do.
+ */
+const SMOOTH = { megapixels: 8, bitsPerPixel: 0.5 } as const;
 
 /** Reductions by the filter from which on a decode may be as soft as a mean of pixels. */
 const SOFT_REDUCTION = 1.35;
@@ -202,12 +205,10 @@ function chooseScale(
   const pixels = facts.width * facts.height;
   const { least } = LEAST_REDUCTIONS.find((row) => pixels >= row.megapixels * 1e6) ??
     LEAST_REDUCTIONS[0];
-  const smooth = options.sourceBytes * 8 < SMOOTH_BITS_PER_PIXEL * pixels;
+  const smooth = pixels >= SMOOTH.megapixels * 1e6 &&
+    options.sourceBytes * 8 < SMOOTH.bitsPerPixel * pixels;
   const scale = options.scales.reduce(
-    (best, each) => {
-      const needed = smooth && pixels >= 8e6 ? 1 : least[each];
-      return each < best && ratio * each >= needed ? each : best;
-    },
+    (best, each) => each < best && ratio * each >= (smooth ? 1 : least[each]) ? each : best,
     1 as DecodeScale,
   );
   const softness = Math.max(0, Math.min(1, (ratio * scale - 1) / (SOFT_REDUCTION - 1)));

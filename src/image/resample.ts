@@ -9,7 +9,7 @@
  * @module
  */
 
-import { countPairRows, DownFilter, type RowRing } from "./down_filter.ts";
+import { countMostPairRows, countPairRows, DownFilter, type RowRing } from "./down_filter.ts";
 import { filterAcross, type RowPair } from "./filter_across.ts";
 import { buildFilterTaps, type FilterName, type FilterTaps } from "./filter_taps.ts";
 import type { Rect, Size } from "./geometry.ts";
@@ -148,7 +148,7 @@ class ResampleWork {
       across,
       down: this.#down,
       columns: this.#columns,
-      capacity: countRingRows(this.#down),
+      capacity: countMostPairRows(this.#down),
       origin: isCopied(crop, target) ? { column: crop.x - this.#left, row: crop.y } : null,
     };
     this.#color = new Plane(shape);
@@ -228,11 +228,4 @@ function isOpaqueRow(alpha: Uint8Array): boolean {
     if (alpha[x] !== 255) return false;
   }
   return true;
-}
-
-/** Source rows that a pair of output rows needs at most. */
-function countRingRows(down: FilterTaps): number {
-  let most = 0;
-  for (let y = 0; y < down.starts.length; y += 2) most = Math.max(most, countPairRows(down, y));
-  return most;
 }

@@ -1,5 +1,6 @@
 import { Buffer } from "node:buffer";
 import { timingSafeEqual } from "node:crypto";
+import { makeRoom } from "../core/make_room.ts";
 import { type Principal, SCOPES } from "../core/principal.ts";
 import { hashApiKey, isApiKey } from "./api_key.ts";
 import type { ActiveKey, KeyFinder } from "./ports.ts";
@@ -54,8 +55,8 @@ export function createKeyAuthenticator(options: KeyAuthenticatorOptions): KeyAut
     const answer = findPrincipal(keys, sha256);
     const entry: CacheEntry = { answer, expiresAt: now() + cacheMs, touchedAt: -Infinity };
     cache.delete(sha256);
+    makeRoom(cache, maxCached);
     cache.set(sha256, entry);
-    if (cache.size > maxCached) cache.delete(cache.keys().next().value!);
     answer.then((principal) => {
       if (principal === null) entry.expiresAt = now() + unknownCacheMs;
     }, () => {

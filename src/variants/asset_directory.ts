@@ -1,4 +1,5 @@
 import type { ContentHash } from "../core/content_hash.ts";
+import { makeRoom } from "../core/make_room.ts";
 import { AppError } from "../errors.ts";
 import type { AssetLookup, AssetRecord } from "./ports.ts";
 
@@ -140,7 +141,7 @@ function createRecordMap(capacity: number) {
     delete: (hash: string) => records.delete(hash),
     clear: () => records.clear(),
     set(hash: string, remembered: Remembered) {
-      while (records.size >= capacity) records.delete(records.keys().next().value!);
+      makeRoom(records, capacity);
       records.set(hash, remembered);
     },
   };

@@ -1,4 +1,5 @@
 import type { ContentHash } from "../core/content_hash.ts";
+import { makeRoom } from "../core/make_room.ts";
 import { AppError, type ErrorKind } from "../errors.ts";
 import type { VariantKey } from "./ports.ts";
 
@@ -46,9 +47,9 @@ export function createFailureMemory(
       if (!(error instanceof AppError) || !LASTING.has(error.kind)) return;
       const ofAsset = failures.get(hash) ?? new Map<string, Failure>();
       failures.delete(hash);
-      dropOldest(failures, maxEntries);
+      makeRoom(failures, maxEntries);
       failures.set(hash, ofAsset);
-      dropOldest(ofAsset, MAX_VARIANTS);
+      makeRoom(ofAsset, MAX_VARIANTS);
       const scope = error.code === "image_budget_exceeded" ? variant : ALL;
       ofAsset.set(scope, { error, untilMs: nowMs() + ttlMs });
     },
@@ -64,9 +65,4 @@ export function createFailureMemory(
       else failures.delete(hash);
     },
   };
-}
-
-/** Makes room for one more. */
-function dropOldest(map: Map<string, unknown>, capacity: number): void {
-  while (map.size >= capacity) map.delete(map.keys().next().value!);
 }

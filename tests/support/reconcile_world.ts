@@ -1,21 +1,14 @@
 /** Reconciliation on real parts: a database, a folder, the adapters of production. */
 import { createHash } from "node:crypto";
 import { createDiskObjectStore } from "../../src/adapters/disk/disk_object_store.ts";
-import { createJobLeases } from "../../src/adapters/postgres/job_leases.ts";
-import { createReconcileCatalog } from "../../src/adapters/postgres/reconcile_catalog.ts";
-import { createReconcileRecords } from "../../src/adapters/postgres/reconcile_records.ts";
 import type { Database } from "../../src/adapters/postgres/database.ts";
 import type { AssetState } from "../../src/core/asset_state.ts";
 import type { ContentHash } from "../../src/core/content_hash.ts";
 import { formatRawKey } from "../../src/core/object_keys.ts";
 import type { ObjectStore } from "../../src/core/object_store.ts";
 import type { ReconcileLimits, RunRecord } from "../../src/reconcile/ports.ts";
-import {
-  createReconciler,
-  DEFAULT_RECONCILE_LIMITS,
-  type Reconciler,
-  type RunRequest,
-} from "../../src/reconcile/reconciler.ts";
+import type { Reconciler, RunRequest } from "../../src/reconcile/reconciler.ts";
+import { createPostgresReconciler } from "./postgres_reconciler.ts";
 import { openTestDatabase } from "./test_database.ts";
 
 /** A database and a store to reconcile. */
@@ -80,15 +73,10 @@ export async function openReconcileWorld(): Promise<ReconcileWorld> {
   const reconcilers: Reconciler[] = [];
 
   const create: ReconcileWorld["create"] = (options = {}) => {
-    const reconciler = createReconciler({
-      catalog: createReconcileCatalog(database, { pageRows: 7 }),
-      records: createReconcileRecords(database),
+    const reconciler = createPostgresReconciler(database, {
+      pageRows: 7,
       objects: options.objects ?? objects,
-      leases: createJobLeases(database),
-      limits: { ...DEFAULT_RECONCILE_LIMITS, ...NO_GRACE, ...options.limits },
-      newId: () => crypto.randomUUID(),
-      monotonicMs: () => performance.now(),
-      random: Math.random,
+      limits: { ...NO_GRACE, ...options.limits },
       reportFailure: (event, { error }) => void reports.push(`${event}: ${error}`),
       retryPauseMs: 1,
     });

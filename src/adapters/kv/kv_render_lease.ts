@@ -1,3 +1,4 @@
+import { makeRoom } from "../../core/make_room.ts";
 import type { HeldLease, RenderLease, VariantKey } from "../../variants/ports.ts";
 import type { KvGuard } from "./kv_guard.ts";
 import { leaseKey, purgeMarkerKey } from "./kv_keys.ts";
@@ -50,7 +51,7 @@ export function createKvRenderLease(options: KvRenderLeaseOptions): RenderLease 
   function isDead(name: string, versionstamp: string): boolean {
     const last = observed.get(name);
     if (last?.versionstamp === versionstamp) return nowMs() - last.sinceMs >= ttlMs;
-    while (observed.size >= MAX_OBSERVED) observed.delete(observed.keys().next().value!);
+    makeRoom(observed, MAX_OBSERVED);
     observed.set(name, { versionstamp, sinceMs: nowMs() });
     return false;
   }

@@ -48,6 +48,19 @@ const VARIANT: Answer = {
 
 const PREFLIGHT: Answer = { description: "Preflights included", headers: ["Allow"] };
 
+function preflight(path: string, id: string): Operation {
+  return {
+    method: "options",
+    path,
+    id,
+    tag: "delivery",
+    summary: "What other origins may do",
+    scope: null,
+    answers: { 204: PREFLIGHT },
+    problems: [],
+  };
+}
+
 /** The public routes. */
 export const DELIVERY_OPERATIONS: readonly Operation[] = [
   {
@@ -73,16 +86,7 @@ export const DELIVERY_OPERATIONS: readonly Operation[] = [
     },
     problems: [...UNAVAILABLE, "range_not_satisfiable"],
   },
-  {
-    method: "options",
-    path: "/{hash}",
-    id: "preflightOriginal",
-    tag: "delivery",
-    summary: "What other origins may do",
-    scope: null,
-    answers: { 204: PREFLIGHT },
-    problems: [],
-  },
+  preflight("/{hash}", "preflightOriginal"),
   {
     method: "get",
     path: "/{hash}/{size}/{quality}.{format}",
@@ -96,16 +100,7 @@ export const DELIVERY_OPERATIONS: readonly Operation[] = [
     answers: { 200: VARIANT, 302: FOUND, 304: NOT_MODIFIED },
     problems: VARIANT_PROBLEMS,
   },
-  {
-    method: "options",
-    path: "/{hash}/{size}/{quality}.{format}",
-    id: "preflightVariant",
-    tag: "delivery",
-    summary: "What other origins may do",
-    scope: null,
-    answers: { 204: PREFLIGHT },
-    problems: [],
-  },
+  preflight("/{hash}/{size}/{quality}.{format}", "preflightVariant"),
   {
     method: "get",
     path: "/{hash}/{preset}.{format}",
@@ -117,14 +112,5 @@ export const DELIVERY_OPERATIONS: readonly Operation[] = [
     answers: { 302: FOUND },
     problems: [...UNAVAILABLE, "malformed_variant", "variant_not_allowed"],
   },
-  {
-    method: "options",
-    path: "/{hash}/{preset}.{format}",
-    id: "preflightPreset",
-    tag: "delivery",
-    summary: "What other origins may do",
-    scope: null,
-    answers: { 204: PREFLIGHT },
-    problems: [],
-  },
+  preflight("/{hash}/{preset}.{format}", "preflightPreset"),
 ];

@@ -80,19 +80,21 @@ async function sendBytes(
       responseHeaders: { "content-range": `bytes */${sizeBytes}`, "accept-ranges": "bytes" },
     });
   }
+  const open = async (part: { start: number; end: number } | null) =>
+    limitSilence(await service.open(record, part), {
+      idleMs: READER_IDLE_MS,
+      connection: c.env?.connection,
+    });
   if (range.kind === "part") {
-    const body = await service.open(record, { start: range.start, end: range.end });
-    return new Response(
-      limitSilence(body, { idleMs: READER_IDLE_MS, connection: c.env?.connection }),
-      {
-        status: 206,
-        headers: {
-          ...headers,
-          "content-length": String(range.end - range.start + 1),
-          "content-range": `bytes ${range.start}-${range.end}/${sizeBytes}`,
-        },
+    const { start, end } = range;
+    return new Response(await open({ start, end }), {
+      status: 206,
+      headers: {
+        ...headers,
+        "content-length": String(end - start + 1),
+        "content-range": `bytes ${start}-${end}/${sizeBytes}`,
       },
-    );
+    });
   }
   const whole = {
     ...headers,
@@ -100,11 +102,7 @@ async function sendBytes(
     "content-digest": formatDigest(record.hash),
   };
   if (c.req.method === "HEAD") return new Response(null, { headers: whole });
-  const body = await service.open(record, null);
-  return new Response(
-    limitSilence(body, { idleMs: READER_IDLE_MS, connection: c.env?.connection }),
-    { headers: whole },
-  );
+  return new Response(await open(null), { headers: whole });
 }
 
 function checkIfMatch(c: Context<HttpEnv>, etag: string): void {

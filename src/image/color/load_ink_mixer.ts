@@ -8,6 +8,7 @@ import { crc32 } from "node:zlib";
 import type { ImageFacts } from "../../core/image_facts.ts";
 import { memorySource } from "../../core/image_header/byte_source.ts";
 import { readIccProfile } from "../../core/image_header/icc_profile.ts";
+import { makeRoom } from "../../core/make_room.ts";
 import { createInkMixer, type InkMixer } from "./ink_mixer.ts";
 
 /** Most mixers that are kept: each takes under a megabyte, and some dozens of milliseconds to make. */
@@ -30,7 +31,7 @@ export async function loadInkMixer(bytes: Uint8Array, facts: ImageFacts): Promis
   const known = kept.get(key);
   if (known !== undefined) return known;
   const mixer = createInkMixer(icc);
-  if (kept.size >= MAX_KEPT) kept.delete(kept.keys().next().value ?? "");
+  makeRoom(kept, MAX_KEPT);
   kept.set(key, mixer);
   return mixer;
 }

@@ -57,11 +57,9 @@ function predictPaeth(left: number, up: number, corner: number): number {
 }
 
 function addPaeth(row: Uint8Array, above: Uint8Array, step: number): void {
-  if (step === 3) addPaeth3(row, above);
-  else if (step === 4) addPaeth4(row, above);
-  else {for (let channel = 0; channel < step; channel++) {
-      addPaethChannel(row, above, { channel, step });
-    }}
+  if (step === 3) return addPaeth3(row, above);
+  if (step === 4) return addPaeth4(row, above);
+  for (let channel = 0; channel < step; channel++) addPaethChannel(row, above, { channel, step });
 }
 
 function addPaethChannel(

@@ -4,17 +4,12 @@
  */
 import { createDiskObjectStore } from "../../../src/adapters/disk/disk_object_store.ts";
 import { createDatabase } from "../../../src/adapters/postgres/database.ts";
-import { createJobLeases } from "../../../src/adapters/postgres/job_leases.ts";
-import { createReconcileCatalog } from "../../../src/adapters/postgres/reconcile_catalog.ts";
-import { createReconcileRecords } from "../../../src/adapters/postgres/reconcile_records.ts";
-import { createReconciler, DEFAULT_RECONCILE_LIMITS } from "../../../src/reconcile/reconciler.ts";
+import { createPostgresReconciler } from "../../support/postgres_reconciler.ts";
 
 const { databaseUrl, root } = JSON.parse(Deno.args[0]) as { databaseUrl: string; root: string };
 const database = createDatabase({ url: databaseUrl, poolSize: 2 });
 const objects = createDiskObjectStore({ root });
-const reconciler = createReconciler({
-  catalog: createReconcileCatalog(database),
-  records: createReconcileRecords(database),
+const reconciler = createPostgresReconciler(database, {
   objects: {
     ...objects,
     async *list(prefix, options) {
@@ -22,11 +17,7 @@ const reconciler = createReconciler({
       yield* objects.list(prefix, options);
     },
   },
-  leases: createJobLeases(database),
-  limits: { ...DEFAULT_RECONCILE_LIMITS, graceMs: 0 },
-  newId: () => crypto.randomUUID(),
-  monotonicMs: () => performance.now(),
-  random: Math.random,
+  limits: { graceMs: 0 },
   reportFailure: () => {},
 });
 const { done } = await reconciler.start({ repair: true, requestedBy: "child" });

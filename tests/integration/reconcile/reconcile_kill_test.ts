@@ -2,10 +2,8 @@
 import assert from "node:assert/strict";
 import { createReconcileRecords } from "../../../src/adapters/postgres/reconcile_records.ts";
 import { createDiskObjectStore } from "../../../src/adapters/disk/disk_object_store.ts";
-import { createJobLeases } from "../../../src/adapters/postgres/job_leases.ts";
-import { createReconcileCatalog } from "../../../src/adapters/postgres/reconcile_catalog.ts";
 import type { Database } from "../../../src/adapters/postgres/database.ts";
-import { createReconciler, DEFAULT_RECONCILE_LIMITS } from "../../../src/reconcile/reconciler.ts";
+import { createPostgresReconciler } from "../../support/postgres_reconciler.ts";
 import { hashOf } from "../../support/seed_catalog.ts";
 import { openOnServer, requireRealPostgres } from "../../support/test_database.ts";
 
@@ -51,15 +49,9 @@ if (serverUrl) {
       // As if its lease had run out.
       await database.write((sql) => sql`update job_lease set expires_at = now()`);
       const objects = createDiskObjectStore({ root });
-      const reconciler = createReconciler({
-        catalog: createReconcileCatalog(database),
-        records: createReconcileRecords(database),
+      const reconciler = createPostgresReconciler(database, {
         objects,
-        leases: createJobLeases(database),
-        limits: { ...DEFAULT_RECONCILE_LIMITS, graceMs: 0 },
-        newId: () => crypto.randomUUID(),
-        monotonicMs: () => performance.now(),
-        random: Math.random,
+        limits: { graceMs: 0 },
         reportFailure: (event) => assert.fail(event),
       });
       const { run, done } = await reconciler.start({ repair: true, requestedBy: "test" });

@@ -2,13 +2,10 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import { createAssetRemoval } from "../../../src/adapters/postgres/asset_removal.ts";
-import { createJobLeases } from "../../../src/adapters/postgres/job_leases.ts";
-import { createReconcileCatalog } from "../../../src/adapters/postgres/reconcile_catalog.ts";
-import { createReconcileRecords } from "../../../src/adapters/postgres/reconcile_records.ts";
 import type { ContentHash } from "../../../src/core/content_hash.ts";
 import { formatRawKey } from "../../../src/core/object_keys.ts";
 import type { ObjectStore } from "../../../src/core/object_store.ts";
-import { createReconciler, DEFAULT_RECONCILE_LIMITS } from "../../../src/reconcile/reconciler.ts";
+import { createPostgresReconciler } from "../../support/postgres_reconciler.ts";
 import { openUploadWorld, requestOf, type UploadWorld } from "../../support/upload_world.ts";
 
 const encode = (text: string) => new TextEncoder().encode(text);
@@ -24,15 +21,9 @@ async function upload(world: UploadWorld, text: string): Promise<void> {
 /** One run over the shard of `text`, without grace, that moves objects. */
 async function reconcile(world: UploadWorld, text: string, objects: ObjectStore = world.objects) {
   const { database } = world;
-  const reconciler = createReconciler({
-    catalog: createReconcileCatalog(database),
-    records: createReconcileRecords(database),
+  const reconciler = createPostgresReconciler(database, {
     objects,
-    leases: createJobLeases(database),
-    limits: { ...DEFAULT_RECONCILE_LIMITS, graceMs: 0 },
-    newId: () => crypto.randomUUID(),
-    monotonicMs: () => performance.now(),
-    random: Math.random,
+    limits: { graceMs: 0 },
     reportFailure: (event, { error }) => assert.fail(`${event}: ${error}`),
   });
   const shard = parseInt(hashOf(text).slice(0, 2), 16);

@@ -6,15 +6,12 @@
 import assert from "node:assert/strict";
 import { createHash } from "node:crypto";
 import type { Database } from "../../../src/adapters/postgres/database.ts";
-import { createJobLeases } from "../../../src/adapters/postgres/job_leases.ts";
-import { createReconcileCatalog } from "../../../src/adapters/postgres/reconcile_catalog.ts";
-import { createReconcileRecords } from "../../../src/adapters/postgres/reconcile_records.ts";
 import type { ContentHash } from "../../../src/core/content_hash.ts";
 import { formatRawKey } from "../../../src/core/object_keys.ts";
 import type { ObjectHead } from "../../../src/core/object_store.ts";
 import type { StorageClass } from "../../../src/core/storage_class.ts";
 import type { ReconcileObjects } from "../../../src/reconcile/ports.ts";
-import { createReconciler, DEFAULT_RECONCILE_LIMITS } from "../../../src/reconcile/reconciler.ts";
+import { createPostgresReconciler } from "../../support/postgres_reconciler.ts";
 import { openOnServer, requireRealPostgres } from "../../support/test_database.ts";
 
 const OBJECTS = 100_000;
@@ -156,15 +153,9 @@ Deno.test({
     }
     await insertRows(database);
 
-    const reconciler = createReconciler({
-      catalog: createReconcileCatalog(database),
-      records: createReconcileRecords(database),
+    const reconciler = createPostgresReconciler(database, {
       objects,
-      leases: createJobLeases(database),
-      limits: { ...DEFAULT_RECONCILE_LIMITS, scrubSamples: 0 },
-      newId: () => crypto.randomUUID(),
-      monotonicMs: () => performance.now(),
-      random: Math.random,
+      limits: { scrubSamples: 0 },
       reportFailure: (event, { error }) => assert.fail(`${event}: ${error}`),
     });
     const { done } = await reconciler.start({ repair: true, requestedBy: "test" });
